@@ -1,0 +1,1 @@
+"""hftstack: a declarative orchestrator for HftBacktest live connectors."""

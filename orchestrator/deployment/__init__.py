@@ -1,0 +1,1 @@
+"""The deployment: a stack after resolution, and the vocabulary that the CLI and the supervisor share. Pure."""

@@ -1,0 +1,213 @@
+"""What the supervisor accepts: nothing left to decide, every path absolute, every binary and config known by digest.
+
+Standard library only: the supervisor decodes this without pydantic. All durations are seconds, all sizes bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+FORMAT: Final = 1
+"""Version of the encoded form; a supervisor refuses what it does not know."""
+
+
+class Kind(StrEnum):
+    """What a unit is to the stack."""
+
+    CONNECTOR = "connector"
+    SERVICE = "service"
+    BOT = "bot"
+
+
+class Level(StrEnum):
+    """A rung of readiness. Connectors climb started, live, connected, fresh; services and bots started, ready."""
+
+    STARTED = "started"
+    LIVE = "live"
+    CONNECTED = "connected"
+    FRESH = "fresh"
+    READY = "ready"
+
+
+_RUNGS: Final = {Level.STARTED: 1, Level.LIVE: 2, Level.CONNECTED: 3, Level.READY: 3, Level.FRESH: 4}
+
+
+def reaches(level: Level | None, target: Level) -> bool:
+    """Tell whether `level` is at or above `target`; None, a unit that is not started, reaches nothing."""
+    return level is not None and _RUNGS[level] >= _RUNGS[target]
+
+
+class OnRestart(StrEnum):
+    """What a unit does when a dependency is restarted."""
+
+    RESTART = "restart"
+    STOP = "stop"
+    KEEP = "keep"
+
+
+class RestartPolicy(StrEnum):
+    """Whether a unit's own exit starts it again."""
+
+    NEVER = "never"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """An edge of the graph.
+
+    `condition` None means that the dependency's own target is reached (`ready` in the stack file).
+    """
+
+    unit: str
+    condition: Level | None = None
+    on_restart: OnRestart = OnRestart.RESTART
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Delays between restarts, in seconds: the first restart is immediate, then initial * factor**n up to maximum.
+
+    Each delay is spread by up to `jitter` of itself, in both directions.
+    """
+
+    initial: float = 0.1
+    factor: float = 2.0
+    maximum: float = 30.0
+    jitter: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `restarts` restarts in a sliding window of `window` seconds; then the unit has failed."""
+
+    restarts: int = 10
+    window: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """What follows a unit's own exit. `stable` seconds of being up reset the backoff."""
+
+    policy: RestartPolicy = RestartPolicy.ON_FAILURE
+    backoff: Backoff = field(default_factory=Backoff)
+    stable: float = 60.0
+    limit: Limit = field(default_factory=Limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How readiness is looked at. `startup` bounds the climb to the target; `interval` is the probe's fast path."""
+
+    startup: float = 10.0
+    interval: float = 0.1
+    stale_after: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Set from outside, by pid, before the unit's program begins. None leaves a thing as it is.
+
+    `scheduler` is a policy and its priority, such as ("fifo", 10); `timer_slack` is in nanoseconds; `limits` are pairs
+    of a resource's name without RLIMIT_ in lower case and its soft and hard value, -1 for unlimited.
+    """
+
+    cpus: tuple[int, ...] | None = None
+    nice: int | None = None
+    scheduler: tuple[str, int] | None = None
+    timer_slack: int | None = None
+    oom_score_adj: int | None = None
+    limits: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a connector's exchange stream lives."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A connector's channel as iceoryx2 names it: the two services NAME/ToBot and NAME/FromBot.
+
+    `root` and `prefix` are those that the connector's working directory resolves to (iceoryx2's config file lookup).
+    """
+
+    name: str
+    root: str = "/tmp/iceoryx2"  # noqa: S108 - iceoryx2's default, not a temporary file of ours
+    prefix: str = "iox2_"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyCheck:
+    """When a service is ready. Exactly one is set; a service with no check is ready when it runs.
+
+    `tcp` is connected to, `execute` is run without a shell until it exits 0, `log` is a regular expression searched in
+    the output of the current start.
+    """
+
+    tcp: Endpoint | None = None
+    execute: tuple[str, ...] | None = None
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the unit reads at start, known by the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSpec:
+    """One unit, resolved.
+
+    `argv[0]` is an absolute path. `executable` is the file whose digest was taken: the stored binary for a connector
+    built by cargo, otherwise argv[0] itself. `env` is the whole environment, sorted by key. `files` are the configs
+    that the supervisor watches over: rendered ones are removed at `down`. `target` is the level that `ready` means.
+    `streams` are the endpoints that `connected` is proven against. `attaches` names the connectors on whose channels a
+    bot must be seen before it is ready.
+    """
+
+    name: str
+    kind: Kind
+    argv: tuple[str, ...]
+    executable: File
+    cwd: str
+    env: tuple[tuple[str, str], ...]
+    target: Level
+    type: str | None = None
+    files: tuple[File, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
+    channel: Channel | None = None
+    streams: tuple[Endpoint, ...] = ()
+    attaches: tuple[str, ...] = ()
+    ready: ReadyCheck | None = None
+    health: Health = field(default_factory=Health)
+    restart: Restart = field(default_factory=Restart)
+    grace: float = 5.0
+    resources: Resources = field(default_factory=Resources)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A stack, resolved; `units` stand in topological order, dependencies first."""
+
+    stack: str
+    file: str
+    network: str
+    units: tuple[UnitSpec, ...]
+    format: int = FORMAT
+
+    def unit(self, name: str) -> UnitSpec:
+        """Return the unit of that name; raises KeyError."""
+        for unit in self.units:
+            if unit.name == name:
+                return unit
+        raise KeyError(name)
