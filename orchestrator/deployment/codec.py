@@ -97,9 +97,7 @@ def _tuple(items: tuple[Any, ...], data: object, at: str) -> tuple[object, ...]:
         return tuple(_build(items[0], item, f"{at}/{i}") for i, item in enumerate(data))
     if len(items) != len(data):
         raise _mistyped(f"a list of {len(items)}", data, at)
-    return tuple(
-        _build(hint, item, f"{at}/{i}") for i, (hint, item) in enumerate(zip(items, data, strict=True))
-    )
+    return tuple(_build(hint, item, f"{at}/{i}") for i, (hint, item) in enumerate(zip(items, data, strict=True)))
 
 
 def _object(cls: Any, data: object, at: str) -> object:  # noqa: ANN401 - a dataclass type
