@@ -1,0 +1,69 @@
+"""What a stack needs from cargo, and what it got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.build.store import StoredBinary
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Program:
+    """A binary target of a workspace package.
+
+    An empty `binary` means the package's only one, its `default-run`, or the one named like the package.
+    """
+
+    package: str
+    binary: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.package}:{self.binary}" if self.binary else self.package
+
+
+CONNECTOR: Final = Program("connector")
+"""The connector program; upstream names both the package and its binary so (hftbacktest, connector/Cargo.toml)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """One build of one workspace.
+
+    Args:
+        start: folder of the stack file, where the walk up for a workspace begins.
+        store: folder that keeps binaries by digest.
+        source: workspace that the stack file names, absolute.
+        programs: what to build; the features concern CONNECTOR only.
+        features: union of the features of all connectors.
+        env: `build.env`, over the caller's environment.
+        locked: None means `--locked` wherever a Cargo.lock exists.
+    """
+
+    start: Path
+    store: Path
+    programs: tuple[Program, ...] = (CONNECTOR,)
+    source: Path | None = None
+    features: tuple[str, ...] = ()
+    default_features: bool = True
+    profile: str = "release"
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    rustflags: tuple[str, ...] = ()
+    locked: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What cargo left; `seconds` is the time of the whole build, `rebuilt` tells whether it compiled anything."""
+
+    binaries: Mapping[Program, StoredBinary]
+    features: tuple[str, ...]
+    workspace: Path
+    seconds: float
+    rebuilt: bool
+    warnings: tuple[str, ...] = ()
