@@ -1,0 +1,117 @@
+"""A YAML document as plain data that still knows where everything stands, and how to talk about it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.errors import Diagnostic
+from orchestrator.stack import pointer as json_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Place = tuple[int, int]
+"""Line and column, both from 1; columns count characters."""
+
+SECTIONS: Final = ("connectors", "services", "bots")
+
+_LONGEST_QUOTE: Final = 60
+_UNIT_DEPTH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake at a JSON pointer; `on_key` means the key, not the value. The message never holds a secret."""
+
+    pointer: str
+    message: str
+    hint: str | None
+    rule: str
+    on_key: bool = False
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything escaped that a terminal would not show as itself."""
+    return text if text.isprintable() else json.dumps(text)[1:-1].replace("\x7f", "\\u007f")
+
+
+def holds_secrets(parts: Sequence[str]) -> bool:
+    """Tell whether values at this place may be secrets: configs, environments, and what is only there to be shared."""
+    if not parts:
+        return False
+    if parts[0] in SECTIONS:
+        return len(parts) >= _UNIT_DEPTH and parts[2] in {"config", "env"}
+    return parts[0] == "env" or parts[0].startswith("x-") or tuple(parts[:2]) == ("build", "env")
+
+
+def quote(value: object) -> str:
+    """Return `value` as a reader would recognise it in the file, in a few words."""
+    if isinstance(value, str):
+        short = value if len(value) <= _LONGEST_QUOTE else value[: _LONGEST_QUOTE - 1] + "…"
+        return f'"{printable(short)}"'
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return "a list" if isinstance(value, list) else "a table"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a YAML text says.
+
+    Args:
+        file: the file as its user named it.
+        data: dicts with text keys, lists, and scalars.
+        values: where each value stands, by JSON pointer; an aliased one stands at its anchor.
+        keys: where each key stands.
+        mistakes: what is wrong with the text itself.
+        faulty: pointers of values that `mistakes` already covers; what `data` holds there means nothing.
+    """
+
+    file: str
+    data: object = field(repr=False)
+    values: Mapping[str, Place] = field(repr=False)
+    keys: Mapping[str, Place] = field(repr=False)
+    mistakes: tuple[Diagnostic, ...] = ()
+    faulty: frozenset[str] = frozenset()
+
+    def at(self, parts: Sequence[str | int]) -> object:
+        """Return the value that `parts` lead to; None when there is none."""
+        value = self.data
+        for part in parts:
+            if isinstance(value, dict) and part in value:
+                value = value[part]
+            elif isinstance(value, list) and str(part).isdecimal() and int(part) < len(value):
+                value = value[int(part)]
+            else:
+                return None
+        return value
+
+    def has(self, pointer: str) -> bool:
+        """Tell whether something stands at `pointer`."""
+        return pointer in self.values
+
+    def quoted(self, pointer: str) -> str:
+        """Return the value at `pointer` for a message, or words for it where it may be a secret."""
+        parts = json_pointer.split(pointer)
+        return "this value" if holds_secrets(parts) else quote(self.at(parts))
+
+    def diagnostic(self, finding: Finding) -> Diagnostic:
+        """Return the finding with its place: that of the nearest thing around it which stands in the file."""
+        pointer = finding.pointer
+        first, second = (self.keys, self.values) if finding.on_key else (self.values, self.keys)
+        place = first.get(pointer) or second.get(pointer)
+        while place is None and pointer:
+            pointer = json_pointer.parent(pointer)
+            place = self.keys.get(pointer) or self.values.get(pointer)
+        line, column = place or (1, 1)
+        return Diagnostic(
+            file=self.file,
+            line=line,
+            column=column,
+            pointer=printable(finding.pointer),
+            message=finding.message,
+            hint=finding.hint,
+            rule=finding.rule,
+        )

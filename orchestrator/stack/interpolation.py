@@ -1,0 +1,154 @@
+"""Variables in text: `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, and `$$` for a dollar sign.
+
+Not in the network, types, features, names and URLs: a reviewer must see those.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack.document import SECTIONS, Finding, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DOLLAR: Final = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{)|(?P<bare>[A-Za-z_]))")
+_VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
+_FORMS: Final = "write ${VAR}, ${VAR:-default} or ${VAR:?message}; $$ is a dollar sign"
+_URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
+
+_LITERAL: Final = {
+    ("network",),
+    ("name",),
+    *((section, "*", key) for section in SECTIONS for key in ("type", "features", "depends_on")),
+}
+"""Where a reviewer must see what is meant; `*` is any unit."""
+
+
+class InterpolationError(Exception):
+    """Raised when a text cannot be completed; neither the text nor a variable's value is in the message."""
+
+    def __init__(self, message: str, hint: str, rule: str) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.rule = message, hint, rule
+
+
+def _resolve(inner: str, environ: Mapping[str, str]) -> str:
+    if inner.startswith("secret:"):
+        raise InterpolationError(
+            "${secret:..} is not supported yet", "use ${VAR} and set the variable for hftstack", "not-supported-yet"
+        )
+    match = _VARIABLE.fullmatch(inner)
+    if match is None:
+        raise InterpolationError("a ${..} in this text is not understood", _FORMS, "interpolation-syntax")
+    name, operator, operand = match.groups()
+    value = environ.get(name)
+    if operator == ":-":
+        value = value or operand
+    elif operator == ":?" and not value:
+        reason = printable(operand) or "it is required"
+        raise InterpolationError(f"the variable {name} is not set: {reason}", f"set {name}", "variable-unset")
+    if value is None:
+        raise InterpolationError(
+            f"the variable {name} is not set", f"set {name}, or write ${{{name}:-default}}", "variable-unset"
+        )
+    if "\0" in value or not _is_unicode(value):
+        raise InterpolationError(f"the value of the variable {name} is not UTF-8 text", f"set {name} anew", "variable-encoding")
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    # The environment of a process is bytes; Python keeps those that are not UTF-8 as lone surrogates.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def expand(text: str, environ: Mapping[str, str]) -> tuple[str, bool]:
+    """Return `text` with its variables replaced, and whether there were any.
+
+    Raises:
+        InterpolationError: a variable is not set, or the text is not understood.
+    """
+    used = False
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal used
+        if match["escaped"]:
+            return "$"
+        if match["inner"] is not None:
+            used = True
+            return _resolve(match["inner"], environ)
+        if match["open"]:
+            raise InterpolationError(
+                "a ${ in this text is never closed, or holds another", _FORMS, "interpolation-syntax"
+            )
+        raise InterpolationError(
+            "a $ stands before a letter in this text", "write ${VAR} for a variable, or $$ for a dollar sign", "interpolation-syntax"
+        )
+
+    return _DOLLAR.sub(replace, text), used
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    return len(parts) >= len(pattern) and all(want in ("*", part) for part, want in zip(parts, pattern, strict=False))
+
+
+def _must_be_literal(parts: tuple[str, ...]) -> bool:
+    return any(_matches(parts, pattern) for pattern in _LITERAL)
+
+
+def _in_config(parts: tuple[str, ...]) -> bool:
+    return len(parts) > 3 and parts[0] in SECTIONS and parts[2] == "config"  # noqa: PLR2004 - section, unit, config
+
+
+def _is_url(parts: tuple[str, ...], *texts: str) -> bool:
+    key = next((part for part in reversed(parts) if not part.isdecimal()), "")
+    return _URL_KEY.search(key) is not None or any("://" in text for text in texts)
+
+
+class _Expansion:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.findings: list[Finding] = []
+
+    def value(self, value: object, pointer: str) -> object:
+        if isinstance(value, str):
+            return self.text(value, pointer) if "$" in value else value
+        if isinstance(value, dict):
+            return {key: self.value(item, json_pointer.child(pointer, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, json_pointer.child(pointer, index)) for index, item in enumerate(value)]
+        return value
+
+    def text(self, text: str, pointer: str) -> str:
+        parts = json_pointer.split(pointer)
+        try:
+            if _must_be_literal(parts):
+                if "${" in text:
+                    raise InterpolationError(
+                        "variables do not work here", "write it out: a reviewer must see it", "interpolation-forbidden"
+                    )
+                return text
+            expanded, used = expand(text, self.environ)
+            if used and _in_config(parts) and _is_url(parts, text, expanded):
+                raise InterpolationError(
+                    "variables do not work in a URL", "write it out: a reviewer must see it", "interpolation-forbidden"
+                )
+        except InterpolationError as error:
+            self.findings.append(Finding(pointer, error.message, error.hint, error.rule))
+            return text
+        return expanded
+
+
+def interpolate(data: dict[str, object], environ: Mapping[str, str]) -> tuple[dict[str, object], list[Finding]]:
+    """Return a stack file's data with its variables replaced, and what could not be."""
+    expansion = _Expansion(environ)
+    return {
+        key: expansion.value(value, json_pointer.child("", key)) for key, value in data.items()
+    }, expansion.findings
+

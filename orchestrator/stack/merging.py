@@ -1,0 +1,88 @@
+"""Putting a file's `defaults:` and `env:` under what each unit says itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestrator.stack.model import SIM, Bot, Connector, Part, Program, Restart, Source, Stack, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_P = TypeVar("_P", bound=Part)
+
+
+def overlay(own: _P, defaults: Part, *, except_for: Collection[str] = ()) -> _P:
+    """Return `own` with what it does not set itself taken from what `defaults` sets."""
+    taken: dict[str, object] = {}
+    for name in defaults.model_fields_set:
+        if name in except_for:
+            continue
+        mine, theirs = getattr(own, name), getattr(defaults, name)
+        if isinstance(mine, Part) and isinstance(theirs, Part):
+            taken[name] = overlay(mine, theirs)
+        elif name not in own.model_fields_set:
+            taken[name] = theirs
+    return own.model_copy(update=taken) if taken else own
+
+
+_U = TypeVar("_U", bound=Unit)
+
+
+def _common(stack: Stack, unit: _U, folder: Path) -> _U:
+    defaults = stack.defaults
+    # What trades is started again only when its own block says so.
+    kept = ("policy",) if isinstance(unit, Bot) else ()
+    restart: Restart = overlay(unit.restart, defaults.restart, except_for=kept)
+    return unit.model_copy(
+        update={
+            "cwd": absolute(folder, unit.cwd),
+            "env": {**stack.env, **unit.env},
+            "restart": restart,
+            "health": overlay(unit.health, defaults.health),
+            "stop": overlay(unit.stop, defaults.stop),
+        }
+    )
+
+
+def _connector(unit: Connector) -> Connector:
+    if unit.type == SIM or unit.features:
+        return unit
+    return unit.model_copy(update={"features": (unit.type,)})
+
+
+def _program(unit: _Q) -> _Q:
+    if unit.package is None or unit.binary is not None:
+        return unit
+    return unit.model_copy(update={"binary": unit.package})
+
+
+_Q = TypeVar("_Q", bound=Program)
+
+
+def _bot(unit: Bot, connectors: Collection[str]) -> Bot:
+    if "attached" in unit.model_fields_set:
+        return unit
+    return unit.model_copy(update={"attached": any(name in connectors for name in unit.depends_on)})
+
+
+def absolute(folder: Path, path: Path) -> Path:
+    """Return `path`, which is relative to the stack file's `folder`, as an absolute one without `..`."""
+    return Path(os.path.normpath(folder / path))
+
+
+def merge(stack: Stack, *, folder: Path) -> Stack:
+    """Return the stack with complete units: defaults, environment and absolute paths filled in."""
+    source = None if stack.source is None else Source(path=absolute(folder, stack.source.path))
+    return stack.model_copy(
+        update={
+            "source": source,
+            "connectors": {name: _connector(_common(stack, unit, folder)) for name, unit in stack.connectors.items()},
+            "services": {name: _program(_common(stack, unit, folder)) for name, unit in stack.services.items()},
+            "bots": {
+                name: _bot(_program(_common(stack, unit, folder)), stack.connectors) for name, unit in stack.bots.items()
+            },
+        }
+    )

@@ -1,0 +1,244 @@
+"""The scalar types of a stack file: how each is written, and what it becomes.
+
+A validator's message completes the sentence "VALUE ...": who reports it knows the text and whether it may be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from orchestrator.deployment.model import Endpoint
+from orchestrator.stack import durations
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_NAME: Final = re.compile(NAME_PATTERN[1:-1])
+_ENV_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TYPE: Final = re.compile(r"[a-z][a-z0-9_-]*")
+_FEATURE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_+.-]*)?")
+_CARGO_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
+_TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
+_LAST_PORT: Final = 65535
+_DURATION_HINT: Final = "write it as 250ms, 10s, 5m or 1m30s; the units are ns, us, ms, s, m, h, d"
+
+RESERVED_ENV: Final = {
+    "HFTSTACK_UNIT": "remove it: hftstack marks its units with this variable",
+    "HFTBACKTEST_CHANNEL_CONFIG": "use the stack's channel: {buffer_size: .., max_bots: ..}, the same for all units",
+}
+"""Variables that a stack may not set, each with what to do instead."""
+
+
+def fault(rule: str, message: str, hint: str | None = None) -> PydanticCustomError:
+    """Return the error of rule `rule`; `message` completes "VALUE ...", `hint` says what to write instead."""
+    return PydanticCustomError(
+        rule,  # type: ignore[arg-type]  # a LiteralString to pydantic; ours come from this package alone
+        message,  # type: ignore[arg-type]
+        {"hint": hint} if hint is not None else None,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    return value
+
+
+def name(text: str) -> str:
+    """Check the name of a unit or a stack."""
+    if _NAME.fullmatch(text) is None:
+        raise fault(
+            "name",
+            "is not a name",
+            "use at most 64 letters, digits, '_', '.' and '-', with a letter or digit first",
+        )
+    return text
+
+
+def _version(value: object) -> int:
+    if type(value) is not int or value != 1:
+        raise fault("version", "is not a version that this hftstack reads", "write version: 1")
+    return value
+
+
+def _env_key(text: str) -> str:
+    if _ENV_KEY.fullmatch(text) is None:
+        raise fault("env-key", "is not the name of a variable", "use letters, digits and '_', no digit first")
+    if text in RESERVED_ENV:
+        raise fault("env-reserved", "is set by hftstack itself", RESERVED_ENV[text])
+    return text
+
+
+def _connector_type(text: str) -> str:
+    if _TYPE.fullmatch(text) is None:
+        raise fault("type", "is not a connector type", "use what the connector program calls it, such as binancefutures")
+    return text
+
+
+def _feature(text: str) -> str:
+    if _FEATURE.fullmatch(text) is None:
+        raise fault("feature", "is not a cargo feature", "name one feature of the connector's Cargo.toml an item")
+    return text
+
+
+def _cargo_name(text: str) -> str:
+    if _CARGO_NAME.fullmatch(text) is None:
+        raise fault("cargo-name", "is not a cargo name", "use letters, digits, '_' and '-'")
+    return text
+
+
+def _path(value: object) -> Path:
+    text = _text(value)
+    if not text:
+        raise fault("path", "is no path", "give a path relative to the stack file, or an absolute one")
+    if text.startswith("~"):
+        raise fault("path", "starts with ~, which is not expanded", "write ${HOME} for the home folder")
+    return Path(text)
+
+
+def _config(value: object) -> str | dict[str, object]:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        _path(value)
+        return value
+    raise fault("config", "is neither a path nor a table", "give a TOML file's path, or the table itself")
+
+
+def _argument(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | dict) or value is None:
+        raise PydanticKnownError("string_type")
+    raise fault("argument", "is not text", "put it in quotes: every argument is text")
+
+
+def _program(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv or not argv[0]:
+        raise fault("command", "names no program", "write [program, argument, ...]")
+    return argv
+
+
+def _regular_expression(value: object) -> str:
+    text = _text(value)
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        raise fault("log-pattern", "is not a regular expression", "see Python's re; escape ( ) [ ] with \\") from None
+    if not text:
+        raise fault("log-pattern", "is empty and would match any line", "give the text of the line that says ready")
+    return text
+
+
+def _endpoint(value: object) -> Endpoint:
+    match = _TCP.fullmatch(_text(value))
+    if match is None or not 0 < int(match[3]) <= _LAST_PORT:
+        raise fault("address", "is not HOST:PORT", 'write "127.0.0.1:3128" or "[::1]:3128"')
+    return Endpoint(host=match[1] or match[2], port=int(match[3]))
+
+
+def _scheduler(value: object) -> tuple[str, int]:
+    match = _SCHEDULER.fullmatch(_text(value))
+    if match is None:
+        raise fault("scheduler", "is not a scheduler", 'write "fifo:1" to "fifo:99", "rr:1" to "rr:99", other, batch or idle')
+    return (match[1], int(match[2])) if match[1] else (match[3], 0)
+
+
+def _resource_limit(value: object) -> int:
+    if value == "unlimited":
+        return -1
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise fault("limit", "is not a limit", "give a whole number of at least 0, or unlimited")
+
+
+def _cpus(cores: tuple[int, ...]) -> tuple[int, ...]:
+    if not cores:
+        raise fault("cpus", "names no core", "remove it to run on all cores")
+    if len(set(cores)) != len(cores):
+        raise fault("cpus", "names a core twice", "name each core once")
+    return cores
+
+
+def _nanoseconds(value: object, at_least: str, at_most: str) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise fault("duration", "is a number, not a duration", f"add the unit: {value}s or {value}ms")
+    if not isinstance(value, str):
+        raise fault("duration", "is not a duration", _DURATION_HINT)
+    try:
+        result = durations.parse(value)
+    except ValueError:
+        raise fault("duration", "is not a duration", _DURATION_HINT) from None
+    if result < durations.parse(at_least):
+        raise fault("duration-range", f"is shorter than {at_least}", f"write at least {at_least}")
+    if result > durations.parse(at_most):
+        raise fault("duration-range", f"is longer than {at_most}", f"write at most {at_most}")
+    return result
+
+
+_DurationText = Annotated[str, Field(pattern=durations.PATTERN)]
+
+
+def seconds(at_least: str = "0s", at_most: str = "366d") -> PlainValidator:
+    """Return the validator of a duration that becomes seconds."""
+
+    def validate(value: object) -> float:
+        return _nanoseconds(value, at_least, at_most) / 1e9
+
+    return PlainValidator(validate, json_schema_input_type=_DurationText)
+
+
+def nanoseconds(at_least: str = "0s", at_most: str = "366d") -> PlainValidator:
+    """Return the validator of a duration that becomes nanoseconds."""
+
+    def validate(value: object) -> int:
+        return _nanoseconds(value, at_least, at_most)
+
+    return PlainValidator(validate, json_schema_input_type=_DurationText)
+
+
+def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{expression.pattern})$"})
+
+
+Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+Version = Annotated[int, PlainValidator(_version, json_schema_input_type=Literal[1])]
+EnvKey = Annotated[str, AfterValidator(_env_key), _pattern(_ENV_KEY)]
+ConnectorType = Annotated[str, AfterValidator(_connector_type), _pattern(_TYPE)]
+Feature = Annotated[str, AfterValidator(_feature), _pattern(_FEATURE)]
+CargoName = Annotated[str, AfterValidator(_cargo_name), _pattern(_CARGO_NAME)]
+FilePath = Annotated[Path, PlainValidator(_path, json_schema_input_type=Annotated[str, Field(min_length=1)])]
+ConfigValue = Annotated[
+    str | dict[str, object],
+    PlainValidator(_config, json_schema_input_type=Annotated[str, Field(min_length=1)] | dict[str, object]),
+]
+Argument = Annotated[str, PlainValidator(_argument, json_schema_input_type=str)]
+Arguments = Annotated[tuple[Argument, ...], Field(strict=False)]
+Command = Annotated[tuple[Argument, ...], Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_program)]
+RegularExpression = Annotated[str, PlainValidator(_regular_expression, json_schema_input_type=Annotated[str, Field(min_length=1)])]
+TcpEndpoint = Annotated[Endpoint, PlainValidator(_endpoint, json_schema_input_type=Annotated[str, Field(pattern=r":[0-9]{1,5}$")])]
+Scheduler = Annotated[
+    tuple[str, int],
+    PlainValidator(
+        _scheduler,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^((fifo|rr):[1-9][0-9]?|other|batch|idle)$")],
+    ),
+]
+Cpus = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
+    AfterValidator(_cpus),
+]
+LimitName = Literal[
+    "as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile",
+    "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
+]  # fmt: skip
+"""Linux's resource limits, without RLIMIT_; setrlimit(2)."""
+ResourceLimit = Annotated[
+    int,
+    PlainValidator(_resource_limit, json_schema_input_type=Annotated[int, Field(ge=0)] | Literal["unlimited"]),
+]

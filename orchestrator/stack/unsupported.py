@@ -1,0 +1,65 @@
+"""Keys of the format that have a meaning, but not in this version: refused by name, one row each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack.document import SECTIONS, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ANY_UNIT: Final = "*"
+
+KEYS: Final[dict[tuple[str, ...], str]] = {
+    ("secrets",): "give secrets in environment variables: ${VAR}",
+    ("notify",): "remove it; watch hftstack status instead",
+    ("extends",): "use YAML anchors and << within one file",
+    ("source", "git"): "clone it and give source: {path: ..}",
+    ("source", "rev"): "clone it and give source: {path: ..}",
+    (_ANY_UNIT, "hooks"): "remove it",
+    (_ANY_UNIT, "external"): "remove it; only connectors that hftstack starts can be declared",
+    (_ANY_UNIT, "health", "on_stale"): "remove it; status shows a stale channel",
+    (_ANY_UNIT, "health", "min_rate"): "remove it",
+    (_ANY_UNIT, "restart", "max_age"): "remove it",
+    (_ANY_UNIT, "restart", "window"): "remove it",
+}
+"""Path of the key -> what to do instead; `*` is any unit, or `defaults`."""
+
+NETWORKS: Final = {"mainnet": "use testnet, demo or local"}
+
+
+def _holders(data: dict[str, object]) -> Iterator[tuple[str, ...]]:
+    if isinstance(data.get("defaults"), dict):
+        yield ("defaults",)
+    for section in SECTIONS:
+        units = data.get(section)
+        if isinstance(units, dict):
+            yield from ((section, name) for name in units)
+
+
+def _table(data: dict[str, object], parts: tuple[str, ...]) -> dict[str, object] | None:
+    value: object = data
+    for part in parts:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None
+
+
+def refuse(data: dict[str, object]) -> tuple[set[str], list[Finding]]:
+    """Return the pointers of what is not supported yet, and a finding for each."""
+    findings = []
+    holders = list(_holders(data))
+    for path, hint in KEYS.items():
+        *above, key = path
+        bases = holders if path[0] == _ANY_UNIT else [()]
+        rest = tuple(above[1:]) if path[0] == _ANY_UNIT else tuple(above)
+        for base in bases:
+            table = _table(data, base + rest)
+            if table is not None and key in table:
+                pointer = json_pointer.join((*base, *rest, key))
+                findings.append(Finding(pointer, f'"{key}" is not supported yet', hint, "not-supported-yet", on_key=True))
+    network = data.get("network")
+    if isinstance(network, str) and network in NETWORKS:
+        findings.append(Finding("/network", f'"{network}" is not supported yet', NETWORKS[network], "not-supported-yet"))
+    return {finding.pointer for finding in findings}, findings
