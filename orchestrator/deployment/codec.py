@@ -7,14 +7,13 @@ import json
 import types
 from enum import Enum
 from functools import cache
-from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
-class _Dataclass(Protocol):
-    __dataclass_fields__: dict[str, dataclasses.Field[Any]]
-
-
-T = TypeVar("T", bound=_Dataclass)
+T = TypeVar("T", bound="DataclassInstance")
 
 
 class DecodeError(ValueError):

@@ -125,10 +125,14 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a connector's exchange stream lives."""
+    """A host and a port; for a connector, where its exchange stream lives.
+
+    `shared`: another URL of the connector's config has the same host and port, so a socket there proves no stream.
+    """
 
     host: str
     port: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

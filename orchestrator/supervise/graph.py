@@ -169,6 +169,13 @@ def step(graph: Graph, name: str, event: Event, now: float, *, noise: float = 0.
     return turn.done()
 
 
+def settle(graph: Graph, now: float) -> tuple[Graph, Todo]:
+    """Let the rules between units take effect, as after an adoption."""
+    turn = _Turn(graph, now, 0.5)
+    turn.settle()
+    return turn.done()
+
+
 def _exit(turn: _Turn, name: str, event: Exited) -> None:
     if (turn.units[name].running or turn.spec(name)).kind is Kind.BOT and any(
         _died_with(turn, turn.units[name], edge) for edge in turn.edges(name) if edge.on_restart is OnRestart.RESTART

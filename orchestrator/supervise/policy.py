@@ -15,8 +15,10 @@ def delay(backoff: Backoff, failures: int, noise: float) -> float:
     """
     if failures <= 1:
         return 0.0
-    exponent = min(failures - 2, 64)
-    plain = min(backoff.initial * backoff.factor**exponent, backoff.maximum)
+    try:
+        plain = min(backoff.initial * backoff.factor ** (failures - 2), backoff.maximum)
+    except OverflowError:
+        plain = backoff.maximum
     return plain * (1 + backoff.jitter * (2 * noise - 1))
 
 

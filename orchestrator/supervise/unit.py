@@ -47,6 +47,9 @@ TERM_EVERY: Final = 0.05
 LOST_AFTER: Final = 1.0
 """Seconds after SIGKILL at which a process that still lives is in the kernel."""
 
+FRAGILE: Final = 1.0
+"""Seconds from a start in which SIGKILL can corrupt the channel for ever: no hurry shortens a grace to less."""
+
 _CLEAN_SIGNALS: Final = frozenset({0, -signal.SIGTERM})
 
 
@@ -256,7 +259,8 @@ def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:
             cleared = replace(fresh, failures=0, window=(), retries=0, overdue=False)
             return _enter(cleared, State.WAITING, now), (Note("wanted"),)
         case State.STOPPING | State.LOST if unit.stopping and unit.stopping.after is After.STOPPED:
-            return replace(fresh, stopping=replace(unit.stopping, after=After.WAITING)), (Note("wanted"),)
+            again = replace(unit.stopping, after=After.WAITING, counted=False)
+            return replace(fresh, stopping=again), (Note("wanted"),)
         case State.STARTING:
             return replace(fresh, overdue=False, climb=now, deadline=now + spec.health.startup), ()
         case _:
@@ -266,7 +270,8 @@ def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:
 def _release(unit: Unit, spec: UnitSpec, born: int, now: float) -> Step:
     if unit.state is not State.WAITING or unit.alive:
         return unit, ()
-    climb = unit.climb if unit.retries else now
+    retried = unit.retries > 0 and now <= unit.since
+    climb = unit.climb if retried else now
     spawned = replace(
         unit,
         alive=True,
@@ -284,8 +289,8 @@ def _release(unit: Unit, spec: UnitSpec, born: int, now: float) -> Step:
 
 
 def _spawn_failed(unit: Unit, spec: UnitSpec, reason: str, now: float, *, refused: bool, noise: float) -> Step:
-    gone = replace(unit, alive=False, died=now, level=None, running=None)
-    if refused:
+    gone = replace(unit, alive=False, level=None, running=None, stopping=None)
+    if refused and gone.wanted:
         return _enter(gone, State.FAILED, now, reason), (Note("refused", reason),)
     return _fail(gone, spec, reason, now, noise)
 
@@ -304,7 +309,7 @@ def _observed(unit: Unit, spec: UnitSpec, level: Level, now: float) -> Step:
 def _broken(unit: Unit, spec: UnitSpec, reason: str, now: float) -> Step:
     if unit.state not in {State.STARTING, State.UP, State.STALE}:
         return unit, ()
-    return _stop_for(unit, spec, After.FAIL, reason, now), (Note("broken", reason),)
+    return _stop_for(_rested(unit, spec, now), spec, After.FAIL, reason, now), (Note("broken", reason),)
 
 
 def _stop_for(unit: Unit, spec: UnitSpec, after: After, reason: str, now: float) -> Unit:
@@ -321,9 +326,13 @@ def _recycle(unit: Unit, spec: UnitSpec, event: Recycle, now: float) -> Step:
 
 
 def _revive(unit: Unit, reason: str, now: float) -> Step:
+    counted = bool(unit.window) and unit.window[-1] == unit.died
+    if counted:
+        unit = replace(unit, window=unit.window[:-1], failures=max(unit.failures - 1, 0))
     if unit.state not in {State.FAILED, State.FINISHED, State.BACKOFF} or not unit.wanted:
         return unit, ()
-    return _enter(replace(unit, restarts=unit.restarts + 1), State.WAITING, now, reason), (Note("restart", reason),)
+    revived = replace(unit, restarts=unit.restarts + (not counted))
+    return _enter(revived, State.WAITING, now, reason), (Note("restart", reason),)
 
 
 def _stop(unit: Unit, spec: UnitSpec, event: Stop, now: float) -> Step:
@@ -341,7 +350,7 @@ def _stop(unit: Unit, spec: UnitSpec, event: Stop, now: float) -> Step:
     if event.grace is not None and event.grace < stopping.grace:
         stopping = replace(stopping, grace=event.grace)
         if stopping.begun is not None and not stopping.killed:
-            stopping = replace(stopping, kill_at=stopping.begun + event.grace)
+            stopping = replace(stopping, kill_at=_kill_at(unit, spec, stopping, stopping.begun))
     deadline = unit.deadline
     if stopping.begun is not None and not stopping.killed:
         deadline = min(stopping.kill_at, deadline if deadline is not None else stopping.kill_at)
@@ -353,10 +362,15 @@ def _begin(unit: Unit, spec: UnitSpec, now: float) -> Step:
     if unit.state is not State.STOPPING or stopping is None or stopping.begun is not None:
         return unit, ()
     repeated = (unit.running or spec).kind is Kind.CONNECTOR
-    begun = replace(stopping, begun=now, kill_at=now + stopping.grace, term_at=now + TERM_EVERY)
+    begun = replace(stopping, begun=now, kill_at=_kill_at(unit, spec, stopping, now), term_at=now + TERM_EVERY)
     deadline = min(begun.term_at, begun.kill_at) if repeated else begun.kill_at
     actions: tuple[Action, ...] = (Soften(), Terminate()) if repeated else (Terminate(),)
     return replace(unit, stopping=begun, deadline=deadline), actions
+
+
+def _kill_at(unit: Unit, spec: UnitSpec, stopping: Stopping, begun: float) -> float:
+    whole = begun + (unit.running or spec).grace
+    return max(begun + stopping.grace, min(whole, unit.spawned + FRAGILE))
 
 
 def _tick(unit: Unit, spec: UnitSpec, now: float) -> Step:
@@ -408,16 +422,14 @@ def _exited(unit: Unit, spec: UnitSpec, event: Exited, now: float, noise: float)
     if not unit.alive:
         return unit, ()
     used = unit.running or spec
-    stable = unit.state is State.UP and now - unit.since >= spec.restart.stable
     gone = replace(
-        unit,
+        _rested(unit, spec, now),
         alive=False,
         died=now,
         exit=event.code,
         level=None,
         running=None,
         stopping=None,
-        failures=0 if stable else unit.failures,
     )
     note = Note("exit", _ending(event.code))
     if unit.stopping is not None:
@@ -442,6 +454,12 @@ def _exited(unit: Unit, spec: UnitSpec, event: Exited, now: float, noise: float)
     return failed, (note, *actions)
 
 
+def _rested(unit: Unit, spec: UnitSpec, now: float) -> Unit:
+    if unit.state is State.UP and now - unit.since >= spec.restart.stable:
+        return replace(unit, failures=0)
+    return unit
+
+
 def _is_transient(unit: Unit, used: UnitSpec, now: float) -> bool:
     if used.kind is not Kind.CONNECTOR or unit.lived or unit.state is not State.STARTING:
         return False
@@ -463,7 +481,7 @@ def _stopped(gone: Unit, spec: UnitSpec, stopping: Stopping, now: float, noise: 
 
 
 def _unclean(used: UnitSpec, stopping: Stopping, code: int | None) -> str | None:
-    if stopping.killed:
+    if stopping.killed and code in {None, -signal.SIGKILL}:
         return f"ended by SIGKILL after its grace of {stopping.grace:g} s"
     if used.kind is Kind.BOT and code is not None and code not in _CLEAN_SIGNALS:
         return _ending(code)

@@ -1,0 +1,119 @@
+"""The supervisor's end of the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.control import messages
+from orchestrator.errors import HftstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    Handler = Callable[["Connection", dict[str, Any]], Awaitable[object]]
+
+_BACKLOG: Final = 8 * 1024 * 1024
+
+
+class Connection:
+    """One client. Requests on it are served side by side; what it is told comes in the order it was said."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pid: int) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.pid = pid
+        self.closed = asyncio.Event()
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell the client without asking for an answer. A client that does not read is cut off, not waited for."""
+        self._send({"method": method, "params": params})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self.closed.is_set():
+            return
+        self._writer.write(messages.line(message))
+        if self._writer.transport.get_write_buffer_size() > _BACKLOG:
+            self._writer.transport.abort()
+            self.closed.set()
+
+    async def serve(self, methods: dict[str, Handler]) -> None:
+        """Answer requests until the client hangs up."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    try:
+                        text = await self._reader.readline()
+                    except (ValueError, ConnectionError):
+                        break
+                    if not text:
+                        break
+                    group.create_task(self._answer(text, methods))
+                self.closed.set()
+        finally:
+            self.closed.set()
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
+
+    async def _answer(self, text: bytes, methods: dict[str, Handler]) -> None:
+        response = await self._respond(text, methods)
+        if response is None:
+            return
+        self._send(response)
+        with suppress(OSError):
+            await self._writer.drain()
+
+    async def _respond(self, text: bytes, methods: dict[str, Handler]) -> dict[str, Any] | None:
+        try:
+            request = json.loads(text)
+        except (ValueError, RecursionError):
+            return messages.error(None, messages.PARSE_ERROR, "not JSON")
+        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+            return messages.error(None, messages.INVALID_REQUEST, "not a request")
+        identifier = request.get("id")
+        params = request.get("params", {})
+        if not isinstance(params, dict):
+            return messages.error(identifier, messages.INVALID_PARAMS, "params must be an object")
+        handler = methods.get(request["method"])
+        if handler is None:
+            return messages.error(identifier, messages.METHOD_NOT_FOUND, f"no method {request['method']!r}")
+        try:
+            result = await handler(self, params)
+        except HftstackError as problem:
+            return messages.failure(identifier, problem)
+        except (TypeError, ValueError, KeyError) as problem:
+            return messages.error(identifier, messages.INVALID_PARAMS, f"{type(problem).__name__}: {problem}")
+        return None if "id" not in request else {"id": identifier, "result": result}
+
+
+async def listen(path: Path, methods: dict[str, Handler]) -> asyncio.Server:
+    """Serve on a unix socket, mode 0600, for the same user and root only (SO_PEERCRED, unix(7))."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pid, uid = _peer(writer.get_extra_info("socket"))
+        if uid not in {0, os.geteuid()}:
+            refusal = messages.error(None, messages.INVALID_REQUEST, f"user {uid} may not control this stack")
+            writer.write(messages.line(refusal))
+            writer.close()
+            return
+        with suppress(asyncio.CancelledError):
+            await Connection(reader, writer, pid).serve(methods)
+
+    path.unlink(missing_ok=True)
+    mask = os.umask(0o177)
+    try:
+        return await asyncio.start_unix_server(connected, path, limit=messages.LINE_LIMIT)
+    finally:
+        os.umask(mask)
+
+
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, uid

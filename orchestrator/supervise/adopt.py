@@ -1,0 +1,129 @@
+"""Which processes are ours already: by the record of this boot, else by the marker in their environment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment import codec
+from orchestrator.deployment.model import Dependency, File, Kind, Level, UnitSpec
+from orchestrator.supervise.graph import Graph
+from orchestrator.supervise.process import Process, ProcessId, identity, members
+from orchestrator.supervise.records import Intent
+from orchestrator.supervise.unit import State, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.deployment.model import Deployment
+    from orchestrator.supervise.records import Intents, UnitRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What a new supervisor begins with."""
+
+    graph: Graph
+    processes: dict[str, Process]
+
+
+def digest(spec: UnitSpec) -> str:
+    """Return a text that differs when a unit would be started from something else."""
+    return hashlib.sha256(codec.encode(spec).encode()).hexdigest()[:16]
+
+
+def adopt(
+    deployment: Deployment | None,
+    intents: Intents,
+    records: Mapping[str, UnitRecord],
+    prefix: str,
+    now: float,
+    *,
+    hold: bool,
+) -> Adoption:
+    """Find the units' running processes and derive the graph from them.
+
+    `prefix` begins the markers of this stack. `hold`: what is wanted but not running stays down until told otherwise.
+    """
+    processes = _survivors(records, prefix)
+    specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
+    order = sorted(processes, key=lambda name: processes[name].id.start)
+    born = {name: place for place, name in enumerate(order, 1)}
+    units: dict[str, Unit] = {}
+    for name, spec in specs.items():
+        process = processes.get(name)
+        if process is None:
+            units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
+            continue
+        record = records.get(name)
+        same = record is not None and record.digest == digest(spec)
+        running = spec if same else replace(spec, argv=())
+        units[name] = _present(running, born[name], now, wanted=_wanted(name, intents))
+    for name in processes:
+        if name not in specs:
+            units[name] = _present(_remembered(name, records.get(name)), born[name], now, wanted=False)
+    return Adoption(Graph(specs, units, len(born)), processes)
+
+
+def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Process]:
+    found: dict[str, Process] = {}
+    for name, record in records.items():
+        process = Process.adopt(ProcessId(record.pid, record.start), marker=record.marker, log=record.log)
+        if process is not None:
+            found[name] = process
+    for pid, marker in members(prefix).items():
+        unit, _, rest = marker.removeprefix(prefix).partition("/")
+        if unit in found or rest.rpartition("/")[2] != str(pid):
+            continue
+        process_id = identity(pid)
+        process = None if process_id is None else Process.adopt(process_id, marker=marker, log=None)
+        if process is not None:
+            found[unit] = process
+    return found
+
+
+def _wanted(name: str, intents: Intents) -> bool:
+    intent = intents.units.get(name)
+    return intent is None or intent.intent is Intent.UP
+
+
+def _absent(name: str, intents: Intents, now: float, *, ran: bool, hold: bool) -> Unit:
+    intent = intents.units.get(name)
+    if intent is not None and intent.intent is Intent.FAILED:
+        return Unit(State.FAILED, since=now, wanted=True, why=intent.why)
+    if intent is not None and intent.intent is Intent.FINISHED:
+        return Unit(State.FINISHED, since=now, wanted=True)
+    if hold or not _wanted(name, intents):
+        return Unit(State.STOPPED, since=now)
+    why = "died while nobody supervised it" if ran else None
+    return Unit(State.WAITING, since=now, wanted=True, why=why, restarts=int(ran))
+
+
+def _present(running: UnitSpec, born: int, now: float, *, wanted: bool) -> Unit:
+    return Unit(
+        State.STARTING,
+        since=now,
+        wanted=wanted,
+        alive=True,
+        born=born,
+        running=running,
+        spawned=now,
+        climb=now,
+        deadline=now + running.health.startup,
+    )
+
+
+def _remembered(name: str, record: UnitRecord | None) -> UnitSpec:
+    """Return what is known of a unit that the stack no longer names: enough to stop it in order."""
+    return UnitSpec(
+        name=name,
+        kind=Kind.SERVICE if record is None else record.kind,
+        argv=(),
+        executable=File("", ""),
+        cwd="/",
+        env=(),
+        target=Level.STARTED,
+        grace=5.0 if record is None else record.grace,
+        depends_on=() if record is None else tuple(Dependency(unit) for unit in record.depends_on),
+    )

@@ -1,0 +1,127 @@
+"""The journal: every event, appended to SQLite by a thread of its own, so that a slow disk never delays a restart.
+
+It is history. Losing it changes nothing that the supervisor does; what could not be written is counted.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ROOM: Final = 10_000
+_KEPT: Final = 200_000
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    unit TEXT,
+    what TEXT NOT NULL,
+    text TEXT NOT NULL,
+    pid INTEGER
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of history. `at` is nanoseconds since the epoch; `unit` None is the stack itself."""
+
+    at: int
+    unit: str | None
+    what: str
+    text: str
+    pid: int | None
+
+
+class Journal:
+    """Append-only; `record` never blocks and never fails."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: queue.Queue[Event | None] = queue.Queue(_ROOM)
+        self.lost = 0
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def record(self, event: Event) -> None:
+        """Queue an event; with the queue full it is counted as lost."""
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self.lost += 1
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Write what is queued and end the thread, waiting at most `timeout` seconds."""
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=timeout)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        connection = self._open()
+        while True:
+            first = self._queue.get()
+            batch: list[Event] = []
+            ended = first is None
+            if first is not None:
+                batch.append(first)
+            while True:
+                try:
+                    event = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if event is None:
+                    ended = True
+                else:
+                    batch.append(event)
+            connection = self._write(connection, batch)
+            if ended:
+                if connection is not None:
+                    connection.close()
+                return
+
+    def _open(self) -> sqlite3.Connection | None:
+        for fresh in (False, True):
+            if fresh:
+                with suppress(OSError):
+                    self._path.rename(self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}"))
+            try:
+                connection = sqlite3.connect(self._path, isolation_level=None)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(_SCHEMA)
+                connection.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (_KEPT,))
+            except sqlite3.DatabaseError:
+                continue
+            else:
+                return connection
+        return None
+
+    def _write(self, connection: sqlite3.Connection | None, batch: list[Event]) -> sqlite3.Connection | None:
+        if not batch:
+            return connection
+        if connection is None:
+            connection = self._open()
+        if connection is None:
+            self.lost += len(batch)
+            return None
+        try:
+            connection.execute("BEGIN")
+            connection.executemany(
+                "INSERT INTO events (at, unit, what, text, pid) VALUES (?, ?, ?, ?, ?)",
+                [(event.at, event.unit, event.what, event.text, event.pid) for event in batch],
+            )
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            self.lost += len(batch)
+            with suppress(sqlite3.Error):
+                connection.close()
+            return None
+        return connection

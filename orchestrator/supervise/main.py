@@ -1,0 +1,117 @@
+"""The supervisor's program: started detached by `up`, or in the foreground in its place."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.control.server import listen
+from orchestrator.deployment.homes import locate
+from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.supervise import lock, records
+from orchestrator.supervise.operations import Operations
+from orchestrator.supervise.process import MARKER
+from orchestrator.supervise.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.model import Deployment
+
+_IDLE: float = 10.0
+"""Seconds after which a supervisor that was started and never given anything to do leaves."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Supervise a stack until it is down. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="hftstack-supervisor", allow_abbrev=False)
+    parser.add_argument("stack")
+    parser.add_argument("--ready-fd", type=int, help="where to write a line once the socket listens")
+    parser.add_argument("--hold", action="store_true", help="start nothing that is down")
+    parser.add_argument("--deployment", type=Path, help="what to bring in at once")
+    parser.add_argument("--foreground", action="store_true", help="tell events on stderr")
+    options = parser.parse_args(argv)
+    os.environ.pop(MARKER, None)
+    try:
+        home = locate(os.environ)
+        stack_home = home.stack(options.stack)
+        stack_home.prepare()
+        held = lock.acquire(stack_home.lock)
+        if held is None:
+            raise RefusedError(f"{options.stack} is supervised already, by pid {lock.holder(stack_home.lock)}")
+        prefix = f"{os.geteuid()}/{home.digest}/{options.stack}/"
+        return asyncio.run(_run(options, stack_home, prefix))
+    except HftstackError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+async def _run(options: argparse.Namespace, home: StackHome, prefix: str) -> int:
+    supervisor = Supervisor(options.stack, home, prefix, listen=_tell if options.foreground else _ignore)
+    operations = Operations(supervisor)
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+    asked = 0
+
+    def terminate() -> None:
+        nonlocal asked
+        asked += 1
+        task = loop.create_task(operations.terminate(hurry=asked > 1))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, terminate)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    brought = _brought_in(options.deployment)
+    supervisor.begin(hold=options.hold or brought is not None)
+    server = await listen(home.socket, operations.methods())
+    if options.ready_fd is not None:
+        os.write(options.ready_fd, b"ready\n")
+        os.close(options.ready_fd)
+    if brought is not None:
+        supervisor.apply(brought)
+    else:
+        loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)
+    await operations.leave.wait()
+    server.close()
+    home.socket.unlink(missing_ok=True)
+    await asyncio.sleep(0)
+    for task in tasks:
+        await task
+    await supervisor.end()
+    if not supervisor.pids():
+        shutil.rmtree(home.runtime, ignore_errors=True)
+    return 0
+
+
+def _brought_in(path: Path | None) -> Deployment | None:
+    if path is None:
+        return None
+    deployment = records.read_deployment(path)
+    path.unlink(missing_ok=True)
+    return deployment
+
+
+def _leave_if_idle(supervisor: Supervisor, operations: Operations) -> None:
+    if not supervisor.pids() and not any(unit.wanted for unit in supervisor.graph.units.values()):
+        operations.leave.set()
+
+
+def _tell(event: dict[str, Any]) -> None:
+    unit = event["unit"] or "stack"
+    text = f": {event['text']}" if event["text"] else ""
+    sys.stderr.write(f"{event['at']} {unit} {event['what']}{text}\n")
+    sys.stderr.flush()
+
+
+def _ignore(_: dict[str, Any]) -> None:
+    pass

@@ -1,0 +1,48 @@
+"""Host names, resolved by a helper thread: the loop never waits for a name server."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from typing import Final
+
+_AGAIN: Final = 60.0
+_AGAIN_WITHOUT_ANSWER: Final = 1.0
+
+
+class Names:
+    """What each host has resolved to so far. Answers are only ever added: a connection outlives its name's change."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[str]] = {}
+        self._due: dict[str, float] = {}
+        self._asking: set[str] = set()
+
+    def addresses(self, host: str, now: float) -> frozenset[str]:
+        """Return the addresses known of `host`, and ask again in the background when that is some time ago."""
+        literal = _literal(host)
+        if literal is not None:
+            return frozenset({literal})
+        if now >= self._due.get(host, 0.0) and host not in self._asking:
+            self._asking.add(host)
+            self._due[host] = now + (_AGAIN if host in self._known else _AGAIN_WITHOUT_ANSWER)
+            threading.Thread(target=self._ask, args=(host,), name=f"resolve {host}", daemon=True).start()
+        return self._known.get(host, frozenset())
+
+    def _ask(self, host: str) -> None:
+        try:
+            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            answers = []
+        found = frozenset(str(answer[4][0]).partition("%")[0] for answer in answers)
+        if found:
+            self._known[host] = self._known.get(host, frozenset()) | found
+        self._asking.discard(host)
+
+
+def _literal(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return None

@@ -1,0 +1,352 @@
+"""Processes: started behind a gate, known by pid and start time, ended by pidfd.
+
+A pid alone is no identity, for the kernel gives it out again: everything here pairs it with the start time in clock
+ticks since boot, field 22 of /proc/PID/stat (proc_pid_stat(5)).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.deployment.model import Resources
+
+MARKER: Final = "HFTSTACK_UNIT"
+"""Environment variable that names the unit: <uid>/<hash of home>/<stack>/<unit>/<token>/<pid>."""
+
+_GATE: Final = (
+    'read -r g || exit 125; cd -- "$1" || exit 126; unset OLDPWD; '
+    'if [ "$2" ]; then echo "$2" >/proc/self/timerslack_ns; fi; '
+    'HFTSTACK_UNIT="$HFTSTACK_UNIT/$$"; export HFTSTACK_UNIT; shift 2; exec "$@" </dev/null'
+)
+"""The unit's program begins when the supervisor has recorded its pid and opened the gate.
+
+The write end of the pipe at descriptor 0 is the supervisor's alone: when it dies, `read` fails and the child leaves.
+Timer slack is the shell's own to set: from outside the write needs CAP_SYS_NICE, and exec keeps the value.
+"""
+
+NOT_OPENED: Final = 125
+_UNSHARE: Final = ("unshare", "--user", "--map-current-user", "--")
+_DEFAULTED: Final = [s for s in signal.valid_signals() if s not in {signal.SIGKILL, signal.SIGSTOP}]
+_RECEPTIVE_SLACK: Final = 5_000_000
+_POLICIES: Final = {
+    "other": os.SCHED_OTHER,
+    "batch": os.SCHED_BATCH,
+    "idle": os.SCHED_IDLE,
+    "fifo": os.SCHED_FIFO,
+    "rr": os.SCHED_RR,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProcessId:
+    """A process for as long as this boot lasts: its pid and its start time in clock ticks since boot."""
+
+    pid: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to start, and with what around it. `cwd` and `log` are absolute paths; `env` is the whole environment."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    marker: str
+    log: str
+    timer_slack: int | None = None
+    own_user_namespace: bool = False
+
+
+class SpawnError(Exception):
+    """Raised when no process could be started; the message is for people."""
+
+
+def identity(pid: int) -> ProcessId | None:
+    """Return who has this pid now; None when nobody has, or a zombie that is waiting to be reaped."""
+    found = _stat(pid)
+    return None if found is None or found[1] in "ZX" else found[0]
+
+
+def _stat(pid: int) -> tuple[ProcessId, str] | None:
+    try:
+        with Path(f"/proc/{pid}/stat").open("rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return ProcessId(pid, int(fields[19])), fields[0].decode()
+
+
+def boot_id() -> str:
+    """Return the kernel's name for this boot (random(4), /proc/sys/kernel/random/boot_id)."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+class Process:
+    """A process that is watched through a pidfd. `child` tells whether its exit code is ours to read."""
+
+    __slots__ = ("child", "id", "log", "marker", "pidfd")
+
+    def __init__(self, process_id: ProcessId, pidfd: int, *, child: bool, marker: str, log: str | None) -> None:
+        self.id = process_id
+        self.pidfd = pidfd
+        self.child = child
+        self.marker = marker
+        self.log = log
+
+    @classmethod
+    def adopt(cls, process_id: ProcessId, *, marker: str, log: str | None) -> Process | None:
+        """Take over a running process; None when it is gone or the pid is somebody else's by now."""
+        try:
+            pidfd = os.pidfd_open(process_id.pid)
+        except OSError:
+            return None
+        if identity(process_id.pid) != process_id:
+            os.close(pidfd)
+            return None
+        return cls(process_id, pidfd, child=_is_child(process_id.pid), marker=marker, log=log)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; a process that is gone by now needs none."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def reap(self) -> int | None:
+        """Return the exit code, negative for a signal, after the pidfd became readable; None when it is not ours."""
+        if not self.child:
+            return None
+        try:
+            result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+        except ChildProcessError:
+            return None
+        return None if result is None else _exit_code(result)
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+        os.close(self.pidfd)
+
+
+def _exit_code(result: os.waitid_result) -> int:
+    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+
+
+def _is_child(pid: int) -> bool:
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+class Gated:
+    """A child that waits behind its gate: a process with a pid, and nothing of the unit's program run yet."""
+
+    __slots__ = ("_gate", "process")
+
+    def __init__(self, process: Process, gate: int) -> None:
+        self.process = process
+        self._gate = gate
+
+    def open(self) -> None:
+        """Let the unit's program begin."""
+        with suppress(BrokenPipeError):
+            os.write(self._gate, b"\n")
+        os.close(self._gate)
+
+    def abandon(self) -> None:
+        """Make the child leave without having begun."""
+        os.close(self._gate)
+        self.process.reap()
+        self.process.close()
+
+
+def spawn(command: Command) -> Gated:
+    """Start a child behind its gate, in a session of its own, default dispositions, an empty signal mask.
+
+    Its output goes straight to the log file, never through us. Raises SpawnError.
+    """
+    env = {**command.env, MARKER: command.marker}
+    prefix = _UNSHARE if command.own_user_namespace else ()
+    slack = "" if command.timer_slack is None else str(command.timer_slack)
+    argv = ["/bin/sh", "-c", _GATE, "gate", command.cwd, slack, *prefix, *command.argv]
+    try:
+        log = os.open(command.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SpawnError(f"cannot write the log {command.log}: {error.strerror}") from None
+    try:
+        waiting, gate = os.pipe()
+        try:
+            pid = os.posix_spawn(
+                argv[0],
+                argv,
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, waiting, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=_DEFAULTED,
+            )
+        except OSError as error:
+            os.close(gate)
+            raise SpawnError(f"cannot start a process: {error.strerror}") from None
+        finally:
+            os.close(waiting)
+    except OSError as error:
+        raise SpawnError(f"cannot start a process: {error.strerror}") from None
+    finally:
+        os.close(log)
+    found = _stat(pid)
+    assert found is not None  # noqa: S101 - our own child, not reaped: it is there, if only as a zombie
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
+        os.close(gate)
+        os.waitpid(pid, 0)
+        raise SpawnError(f"cannot watch a process: {error.strerror}") from None
+    process = Process(found[0], pidfd, child=True, marker=f"{command.marker}/{pid}", log=command.log)
+    return Gated(process, gate)
+
+
+def apply_resources(pid: int, wanted: Resources) -> None:
+    """Set affinity, priorities and limits from outside, before the gate opens. Raises SpawnError."""
+    what = "cpus"
+    try:
+        if wanted.cpus is not None:
+            os.sched_setaffinity(pid, wanted.cpus)
+        what = "nice"
+        if wanted.nice is not None:
+            os.setpriority(os.PRIO_PROCESS, pid, wanted.nice)
+        what = "scheduler"
+        if wanted.scheduler is not None:
+            policy, priority = wanted.scheduler
+            os.sched_setscheduler(pid, _POLICIES[policy], os.sched_param(priority))
+        what = "oom_score_adj"
+        if wanted.oom_score_adj is not None:
+            Path(f"/proc/{pid}/oom_score_adj").write_text(str(wanted.oom_score_adj))
+        for name, value in wanted.limits:
+            what = f"limit {name}"
+            number = getattr(resource, f"RLIMIT_{name.upper()}")
+            resource.prlimit(pid, number, (value, value))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpawnError(f"cannot set {what}: {reason}") from None
+
+
+def soften(pid: int) -> bool:
+    """Make a connector's main loop receptive to SIGTERM; tell whether the kernel took it.
+
+    The loop sleeps 1 us at a time and leaves only when a signal interrupts the sleep: a timer slack of 5 ms stretches
+    it. A FIFO or RR task ignores slack, so the main thread goes to SCHED_OTHER first (measured). The write needs
+    CAP_SYS_NICE over the target, which the creator of its user namespace has.
+    """
+    with suppress(OSError):
+        if os.sched_getscheduler(pid) in {os.SCHED_FIFO, os.SCHED_RR}:
+            os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+    slack = Path(f"/proc/{pid}/timerslack_ns")
+    try:
+        slack.write_text(str(_RECEPTIVE_SLACK))
+        return int(slack.read_text()) == _RECEPTIVE_SLACK
+    except (OSError, ValueError):
+        return False
+
+
+def members(prefix: str) -> dict[int, str]:
+    """Return pid -> marker of every process whose environment carries a marker that begins with `prefix`.
+
+    Processes that we may not read are left out; /proc/PID/environ is what a process was started with (proc(5)).
+    """
+    needle = f"{MARKER}={prefix}".encode()
+    found: dict[int, str] = {}
+    for pid in _pids():
+        try:
+            with Path(f"/proc/{pid}/environ").open("rb") as file:
+                environ = file.read()
+        except OSError:
+            continue
+        if needle not in environ:
+            continue
+        for item in environ.split(b"\0"):
+            if item.startswith(needle):
+                found[pid] = item.partition(b"=")[2].decode(errors="replace")
+    return found
+
+
+def session_members(session: int) -> list[int]:
+    """Return the pids in a session, zombies left out."""
+    found = []
+    for pid in _pids():
+        with suppress(OSError):
+            if os.getsid(pid) == session and identity(pid) is not None:
+                found.append(pid)
+    return found
+
+
+def _pids() -> list[int]:
+    with os.scandir("/proc") as entries:
+        return [int(entry.name) for entry in entries if entry.name.isdecimal()]
+
+
+def children() -> list[int]:
+    """Return the pids of our own children, those included that were handed to us as the subreaper."""
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def become_subreaper() -> None:
+    """Have orphans of our descendants handed to us instead of init (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(36, 1, 0, 0, 0)
+
+
+def command_line(pid: int) -> str:
+    """Return the command of a process for people, shortened; empty when it cannot be read."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return ""
+    text = " ".join(word.decode(errors="replace") for word in words)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a line of a terminal
+
+
+def kill_all(pids: Sequence[int], number: signal.Signals) -> None:
+    """Signal each of `pids`, those that are gone left out."""
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def user_namespaces_work() -> bool:
+    """Tell whether an ordinary user may start a process in a user namespace of its own (unshare(1))."""
+    try:
+        pid = os.posix_spawnp(
+            _UNSHARE[0],
+            [*_UNSHARE, "true"],
+            {"PATH": os.environ.get("PATH", os.defpath)},
+            file_actions=[(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)],
+        )
+    except OSError:
+        return False
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def may_soften_others() -> bool:
+    """Tell whether we hold CAP_SYS_NICE (bit 23 of CapEff in /proc/self/status)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> 23 & 1)
+    return False

@@ -1,0 +1,100 @@
+"""A service's ready check, tried until it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.model import ReadyCheck, UnitSpec
+
+_BETWEEN: Final = 0.02
+_TRY: Final = 1.0
+_CHUNK: Final = 1 << 20
+
+
+async def until_ready(spec: UnitSpec, log: str, spared: set[int]) -> None:
+    """Return when the service's check holds; with no check, at once. The caller bounds the time by cancelling.
+
+    `spared` receives the pids of running checks: children that whoever reaps orphans must leave alone.
+    """
+    check = spec.ready
+    if check is None:
+        return
+    if check.log is not None:
+        await _until_logged(check.log, log)
+        return
+    while not await _holds(check, spec, spared):  # noqa: ASYNC110 - polls the world outside
+        await asyncio.sleep(_BETWEEN)
+
+
+async def _holds(check: ReadyCheck, spec: UnitSpec, spared: set[int]) -> bool:
+    if check.tcp is not None:
+        try:
+            async with asyncio.timeout(_TRY):
+                _, writer = await asyncio.open_connection(check.tcp.host, check.tcp.port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+    if check.execute is not None:
+        return await _succeeds(check.execute, spec, spared)
+    return True
+
+
+async def _succeeds(argv: tuple[str, ...], spec: UnitSpec, spared: set[int]) -> bool:
+    loop = asyncio.get_running_loop()
+    script = 'cd -- "$1" && shift && exec "$@"'
+    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    try:
+        pid = os.posix_spawn(
+            "/bin/sh",
+            ["/bin/sh", "-c", script, "ready", spec.cwd, *argv],
+            dict(spec.env),
+            file_actions=null,
+            setsid=True,
+        )
+    except OSError:
+        return False
+    spared.add(pid)
+    pidfd = os.pidfd_open(pid)
+    ended = asyncio.Event()
+    loop.add_reader(pidfd, ended.set)
+    try:
+        async with asyncio.timeout(max(_TRY, spec.health.startup)):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    else:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+        if not ended.is_set():
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        spared.discard(pid)
+
+
+async def _until_logged(pattern: str, log: str) -> None:
+    """Search the log of this start, line by line; a line is looked at once it is complete."""
+    wanted = re.compile(pattern.encode())
+    offset = 0
+    while True:
+        chunk = _read(log, offset)
+        complete = chunk[: chunk.rfind(b"\n") + 1] if len(chunk) < _CHUNK else chunk
+        if any(wanted.search(line) for line in complete.splitlines()):
+            return
+        offset += len(complete)
+        if not complete:
+            await asyncio.sleep(_BETWEEN)
+
+
+def _read(log: str, offset: int) -> bytes:
+    with Path(log).open("rb") as file:
+        file.seek(offset)
+        return file.read(_CHUNK)

@@ -1,0 +1,161 @@
+"""Truth on disk: what is deployed, what is wanted, which processes are ours.
+
+`deployment.json` and `intent.json` are written before acting and survive the boot; `units.json` is valid for this boot
+only. Each is replaced by rename, so a reader sees the old text or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.deployment import codec
+from orchestrator.deployment.codec import DecodeError
+from orchestrator.deployment.model import FORMAT, Deployment, Kind
+from orchestrator.errors import RefusedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FORMAT: Final = 1
+
+
+class Intent(StrEnum):
+    """What is to become of a unit, as the operator, a latch or the unit's own end left it."""
+
+    UP = "up"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitIntent:
+    """The intent for one unit, with the reason of a latch."""
+
+    intent: Intent
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """The intents of a stack's units, by name."""
+
+    units: dict[str, UnitIntent] = field(default_factory=dict)
+    format: int = _FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRecord:
+    """A process of ours. `start` is in clock ticks since boot; `digest` tells what it was started from.
+
+    Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it.
+    """
+
+    pid: int
+    start: int
+    marker: str
+    log: str
+    digest: str
+    kind: Kind
+    grace: float
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The processes of a stack, by unit, of one boot."""
+
+    boot: str
+    units: dict[str, UnitRecord] = field(default_factory=dict)
+    format: int = _FORMAT
+
+
+def replace_file(path: Path, text: str, *, durable: bool) -> None:
+    """Write `text` to `path` by rename, mode 0600; `durable` syncs the file and its directory. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        data = text.encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.rename(path)
+    if durable:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def read_deployment(path: Path) -> Deployment | None:
+    """Return the deployment on disk, None when there is none. Raises RefusedError for what cannot be read."""
+    text = _read(path)
+    if text is None:
+        return None
+    _check_format(path, text, FORMAT)
+    try:
+        return codec.decode(Deployment, text)
+    except DecodeError as error:
+        raise _damaged(path, error) from None
+
+
+def read_intents(path: Path) -> Intents:
+    """Return the intents on disk, none when the file does not exist. Raises RefusedError for what cannot be read."""
+    text = _read(path)
+    if text is None:
+        return Intents()
+    _check_format(path, text, _FORMAT)
+    try:
+        return codec.decode(Intents, text)
+    except DecodeError as error:
+        raise _damaged(path, error) from None
+
+
+def read_units(path: Path, boot: str) -> dict[str, UnitRecord]:
+    """Return the recorded processes of this boot; nothing when there is no record, or none that can be read.
+
+    A lost record costs nothing: the markers in the processes' environment name them too.
+    """
+    try:
+        units = codec.decode(Units, path.read_bytes())
+    except (OSError, DecodeError):
+        return {}
+    return units.units if units.boot == boot and units.format == _FORMAT else {}
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, error) from None
+
+
+def _check_format(path: Path, text: str, known: int) -> None:
+    try:
+        found = json.loads(text).get("format")
+    except (ValueError, AttributeError, RecursionError):
+        raise _damaged(path, "not a JSON object") from None
+    if isinstance(found, int) and found > known:
+        raise RefusedError(
+            f"written by a newer hftstack (format {found}, this one knows {known})",
+            where=str(path),
+            hint="use the newer hftstack, or `down` with it first",
+        )
+
+
+def _damaged(path: Path, error: object) -> RefusedError:
+    return RefusedError(
+        f"the record is damaged: {error}",
+        where=str(path),
+        hint="it is not acted upon; move it away and run `up` again: running units are found by their environment",
+    )

@@ -1,0 +1,72 @@
+"""What `status` says: the promise of design section 9, from the graph and what the watch saw."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.deployment.model import reaches
+from orchestrator.supervise.graph import unmet
+from orchestrator.supervise.sockets import Proof
+from orchestrator.supervise.unit import State
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.model import UnitSpec
+    from orchestrator.supervise.graph import Graph
+    from orchestrator.supervise.unit import Unit
+    from orchestrator.supervise.watch import View
+
+
+def instant(seconds: float) -> str:
+    """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def is_reached(unit: Unit, spec: UnitSpec) -> bool:
+    """Tell whether a unit is where it should be: at its target, finished, or down because it is not wanted."""
+    if not unit.wanted:
+        return unit.state in {State.STOPPED, State.FINISHED}
+    return unit.state is State.FINISHED or (unit.state is State.UP and reaches(unit.level, spec.target))
+
+
+def describe(
+    name: str, graph: Graph, *, pid: int | None, view: View | None, log: str | None, now: float, wall: float
+) -> dict[str, Any]:
+    """Return one unit's object. `now` is the loop's clock and `wall` the same instant since the epoch, in seconds."""
+    unit = graph.units[name]
+    spec = graph.used(name)
+    waits = unmet(graph.specs[name], graph.units, graph.specs) if name in graph.specs else ()
+    return {
+        "name": name,
+        "kind": spec.kind.value,
+        "state": unit.state.value,
+        "level": None if unit.level is None else unit.level.value,
+        "pid": pid,
+        "since": instant(wall - (now - unit.since)),
+        "restarts": unit.restarts,
+        "exit": unit.exit,
+        "proven": None if view is None or view.proof is Proof.NONE else view.proof is Proof.PROVEN,
+        "channel": None if view is None else _channel(view, now),
+        "wanted": unit.wanted,
+        "target": spec.target.value,
+        "reached": is_reached(unit, spec),
+        "why": unit.why,
+        "waits_for": [edge.unit for edge in waits] if unit.state is State.WAITING else [],
+        "depends_on": [edge.unit for edge in spec.depends_on],
+        "unclean": unit.unclean,
+        "log": log,
+    }
+
+
+def _channel(view: View, now: float) -> dict[str, Any]:
+    reading = view.reading
+    version = None if reading is None or reading.version is None else ".".join(map(str, reading.version))
+    return {
+        "verdict": None if reading is None else reading.verdict.value,
+        "iceoryx2": version,
+        "bots": [{"pid": link.pid, "written": link.written, "lag": link.lag} for link in view.bots],
+        "detail": None if reading is None else reading.detail,
+        "rate": None if view.rate is None else round(view.rate, 3),
+        "silent": None if view.moved is None else round(max(0.0, now - view.moved), 3),
+    }

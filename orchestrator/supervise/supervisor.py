@@ -1,0 +1,452 @@
+"""The supervisor: one loop that feeds events to the graph and performs what it asks for.
+
+Everything that decides is elsewhere: `unit` and `graph` say what follows from an event, `watch` what a channel means.
+Here are the clock, the processes and the records, and the order among them: intents are on disk before anything acts
+on them, and a process is recorded before its program begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.deployment import codec
+from orchestrator.deployment.model import Kind, Level
+from orchestrator.supervise import graph as rules
+from orchestrator.supervise import process as processes
+from orchestrator.supervise import records, watch
+from orchestrator.supervise.adopt import adopt, digest
+from orchestrator.supervise.journal import Event as Entry
+from orchestrator.supervise.journal import Journal
+from orchestrator.supervise.names import Names
+from orchestrator.supervise.process import Command, Process, SpawnError
+from orchestrator.supervise.ready import until_ready
+from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
+from orchestrator.supervise.report import describe, instant
+from orchestrator.supervise.unit import (
+    Exited,
+    Kill,
+    Note,
+    Observed,
+    Soften,
+    Spawn,
+    SpawnFailed,
+    State,
+    Terminate,
+    Tick,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.model import Deployment, UnitSpec
+    from orchestrator.supervise.graph import Graph, Todo
+    from orchestrator.supervise.unit import Action, Event
+
+_LOGS_KEPT: Final = 20
+_MEMBERS_GRACE: Final = 1.0
+
+
+class Supervisor:
+    """Runs the units of one stack. Lives in one asyncio loop; nothing here is for another thread."""
+
+    def __init__(self, stack: str, home: StackHome, prefix: str, *, listen: Callable[[dict[str, Any]], None]) -> None:
+        """Prepare; `prefix` begins the marker of every unit, `listen` hears every event."""
+        self.stack = stack
+        self.home = home
+        self.prefix = prefix
+        self.deployment: Deployment | None = None
+        self.graph: Graph = rules.Graph()
+        self.watch = watch.Watch(Names())
+        self.listeners: set[Callable[[dict[str, Any]], None]] = {listen}
+        self.started = time.time()
+        self._loop = asyncio.get_running_loop()
+        self._boot = processes.boot_id()
+        self._journal = Journal(home.journal)
+        self._processes: dict[str, Process] = {}
+        self._records: dict[str, UnitRecord] = {}
+        self._digests: dict[int, tuple[UnitSpec, str]] = {}
+        self._intents = Intents()
+        self._inbox: deque[tuple[str, Event]] = deque()
+        self._draining = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+        self._checks: dict[str, asyncio.Task[None]] = {}
+        self._sweeps: set[asyncio.Task[None]] = set()
+        self._spared: set[int] = set()
+        self._starts: dict[str, int] = {}
+        self._random = random.Random()  # noqa: S311 - spreads restarts, guards nothing
+        self._softens = os.geteuid() == 0 or processes.may_soften_others()
+        self._namespaces: bool | None = None
+
+    def now(self) -> float:
+        """Return the loop's monotonic clock, in seconds."""
+        return self._loop.time()
+
+    # Beginning and end
+
+    def begin(self, *, hold: bool) -> None:
+        """Read the records and take over what runs. Raises RefusedError for records that cannot be read.
+
+        `hold`: nothing that is down is started, until `apply`.
+        """
+        processes.become_subreaper()
+        self._loop.add_signal_handler(signal.SIGCHLD, self._reap_orphans)
+        self.deployment = records.read_deployment(self.home.deployment)
+        self._intents = records.read_intents(self.home.intent)
+        known = records.read_units(self.home.units, self._boot)
+        adoption = adopt(self.deployment, self._intents, known, self.prefix, self.now(), hold=hold)
+        self.graph = adoption.graph
+        self._records = {name: known[name] for name in adoption.processes if name in known}
+        self.note(None, "supervised", f"{len(adoption.processes)} units adopted" if adoption.processes else "")
+        for name, process in adoption.processes.items():
+            self._processes[name] = process
+            self._loop.add_reader(process.pidfd, self._ended, name, process)
+            self.note(name, "adopted", f"pid {process.id.pid}")
+            self._observe(name, self.graph.used(name), process)
+        unwanted = [name for name, unit in self.graph.units.items() if unit.alive and not unit.wanted]
+        self._become(rules.stop(self.graph, unwanted, "not wanted", self.now()))
+        if not hold:
+            self._become(rules.settle(self.graph, self.now()))
+        self._drain()
+
+    async def end(self) -> None:
+        """Let go of everything; units that run go on running."""
+        for task in (*self._checks.values(), *self._sweeps):
+            task.cancel()
+        for handle in (self._timer, self._looking):
+            if handle is not None:
+                handle.cancel()
+        await asyncio.to_thread(self._journal.close)
+
+    # What others ask for
+
+    def apply(self, deployment: Deployment, only: Iterable[str] | None = None) -> None:
+        """Bring a deployment in; what it changes is on disk before anything is done."""
+        self.deployment = deployment
+        records.replace_file(self.home.deployment, codec.encode(deployment), durable=True)
+        self._become(rules.apply(self.graph, deployment, self.now(), only=only))
+        for name, spec in self.graph.specs.items():
+            self.watch.update(name, spec)
+        self._drain()
+
+    def stop(self, names: Iterable[str], reason: str, *, hurry: bool = False) -> None:
+        """Stop units and what hangs below them; the graph takes care of the order."""
+        known = [name for name in names if name in self.graph.units]
+        self._become(rules.stop(self.graph, known, reason, self.now(), hurry=hurry))
+        self._drain()
+
+    def strangers(self) -> list[tuple[str, int]]:
+        """Return (connector, pid) of each foreign process attached to a channel of ours as a bot."""
+        pids = self.pids()
+        connectors = {name: pid for name, pid in pids.items() if self.graph.used(name).kind is Kind.CONNECTOR}
+        return self.watch.strangers(connectors, pids)
+
+    def pids(self) -> dict[str, int]:
+        """Return the process of each unit that runs."""
+        return {name: process.id.pid for name, process in self._processes.items()}
+
+    async def changed(self, within: float | None = None) -> None:
+        """Return when something changed, or after `within` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._changed.wait()
+
+    async def swept(self) -> None:
+        """Return when what the units left behind has been ended."""
+        while self._sweeps:
+            await asyncio.wait(self._sweeps)
+
+    def leftovers(self) -> dict[int, str]:
+        """Return pid -> command of what still carries a marker of this stack, or is an orphan handed to us."""
+        main = set(self.pids().values())
+        found = [pid for pid in processes.members(self.prefix) if pid not in main]
+        found += [pid for pid in processes.children() if pid not in main and pid not in self._spared]
+        return {pid: processes.command_line(pid) for pid in found if processes.identity(pid) is not None}
+
+    async def clear(self, pids: Iterable[int]) -> None:
+        """End processes that units left behind: SIGTERM, and SIGKILL a second later."""
+        remaining = list(pids)
+        processes.kill_all(remaining, signal.SIGTERM)
+        until = self.now() + _MEMBERS_GRACE
+        while remaining and self.now() < until:
+            await asyncio.sleep(0.01)
+            remaining = [pid for pid in remaining if processes.identity(pid) is not None]
+        processes.kill_all(remaining, signal.SIGKILL)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return the units' objects of `status`, in the deployment's order."""
+        now, wall = self.now(), time.time()
+        pids = self.pids()
+        return [
+            describe(
+                name,
+                self.graph,
+                pid=pids.get(name),
+                view=self.watch.view(name),
+                log=self._log_of(name),
+                now=now,
+                wall=wall,
+            )
+            for name in self.graph.units
+        ]
+
+    def note(self, unit: str | None, what: str, text: str = "") -> None:
+        """Journal an event and tell those who listen."""
+        at = time.time_ns()
+        process = None if unit is None else self._processes.get(unit)
+        pid = None if process is None else process.id.pid
+        self._journal.record(Entry(at, unit, what, text, pid))
+        event = {"at": instant(at / 1e9), "unit": unit, "what": what, "text": text, "pid": pid}
+        for listener in list(self.listeners):
+            listener(event)
+
+    # The loop
+
+    def feed(self, name: str, event: Event) -> None:
+        """Take an event in."""
+        self._inbox.append((name, event))
+        self._drain()
+
+    def _drain(self) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._inbox:
+                name, event = self._inbox.popleft()
+                if name in self.graph.units:
+                    self._become(rules.step(self.graph, name, event, self.now(), noise=self._random.random()))
+        finally:
+            self._draining = False
+        self._schedule()
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _become(self, turned: tuple[Graph, Todo]) -> None:
+        self.graph, todo = turned
+        self._keep_intents()
+        for name, action in todo:
+            self._perform(name, action)
+
+    def _schedule(self) -> None:
+        due = rules.deadline(self.graph)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if due is None else self._loop.call_at(due, self._tick)
+        look = self.watch.due()
+        if self._looking is not None:
+            self._looking.cancel()
+        self._looking = None if look is None else self._loop.call_at(look, self._look)
+
+    def _tick(self) -> None:
+        now = self.now()
+        for name, unit in self.graph.units.items():
+            if unit.deadline is not None and unit.deadline <= now:
+                self._inbox.append((name, Tick()))
+        self._drain()
+
+    def _look(self) -> None:
+        events = self.watch.look(self.graph, self.pids(), self.now())
+        if events:
+            self._inbox.extend(events)
+            self._drain()
+        else:
+            self._schedule()
+
+    def _perform(self, name: str, action: Action) -> None:
+        process = self._processes.get(name)
+        match action:
+            case Spawn(spec=spec):
+                self._spawn(name, spec)
+            case Note(what=what, text=text):
+                self.note(name, what, text)
+            case Soften() if process is not None:
+                if not processes.soften(process.id.pid):
+                    self.note(name, "not-softened", "timer slack refused: repeated SIGTERM alone")
+            case Terminate() if process is not None:
+                process.signal(signal.SIGTERM)
+            case Kill() if process is not None:
+                process.signal(signal.SIGKILL)
+            case _:
+                pass
+
+    # Processes
+
+    def _spawn(self, name: str, spec: UnitSpec) -> None:
+        try:
+            gated = self._start(name, spec)
+        except SpawnError as error:
+            self._inbox.append((name, SpawnFailed(str(error), refused=isinstance(error, _ForeignChannelError))))
+            return
+        process = gated.process
+        self._processes[name] = process
+        self._records[name] = UnitRecord(
+            pid=process.id.pid,
+            start=process.id.start,
+            marker=process.marker,
+            log=process.log or "",
+            digest=self._digest(spec),
+            kind=spec.kind,
+            grace=spec.grace,
+            depends_on=tuple(edge.unit for edge in spec.depends_on),
+        )
+        self._keep_records()
+        try:
+            processes.apply_resources(process.id.pid, spec.resources)
+        except SpawnError as error:
+            gated.abandon()
+            del self._processes[name], self._records[name]
+            self._inbox.append((name, SpawnFailed(str(error), refused=True)))
+            return
+        self._loop.add_reader(process.pidfd, self._ended, name, process)
+        gated.open()
+        self.note(name, "start")
+        self._observe(name, spec, process)
+
+    def _start(self, name: str, spec: UnitSpec) -> processes.Gated:
+        holder = watch.holder(spec)
+        if holder is not None:
+            pid, _ = holder
+            raise _ForeignChannelError(
+                f"channel {name} is held by pid {pid} ({processes.command_line(pid) or 'command not readable'})"
+            )
+        command = Command(
+            argv=spec.argv,
+            cwd=spec.cwd,
+            env=dict(spec.env),
+            marker=f"{self.prefix}{name}/{secrets.token_hex(4)}",
+            log=str(self._new_log(name)),
+            timer_slack=spec.resources.timer_slack,
+            own_user_namespace=spec.kind is Kind.CONNECTOR and not self._softens and self._has_namespaces(),
+        )
+        return processes.spawn(command)
+
+    def _has_namespaces(self) -> bool:
+        if self._namespaces is None:
+            self._namespaces = processes.user_namespaces_work()
+        return self._namespaces
+
+    def _observe(self, name: str, spec: UnitSpec, process: Process) -> None:
+        match spec.kind:
+            case Kind.CONNECTOR:
+                self.watch.track(name, spec, process.id.pid)
+                self._inbox.append((name, Observed(Level.STARTED)))
+            case Kind.SERVICE if spec.ready is not None and process.log is not None:
+                self._inbox.append((name, Observed(Level.STARTED)))
+                check = until_ready(spec, process.log, self._spared)
+                self._checks[name] = self._loop.create_task(self._ready(name, process, check))
+            case Kind.BOT if spec.attaches:
+                self._inbox.append((name, Observed(Level.STARTED)))
+                for connector in spec.attaches:
+                    self.watch.hurry(connector)
+            case _:
+                self._inbox.append((name, Observed(Level.READY)))
+
+    async def _ready(self, name: str, process: Process, check: Any) -> None:  # noqa: ANN401 - a coroutine
+        await check
+        if self._processes.get(name) is process:
+            self.feed(name, Observed(Level.READY))
+
+    def _ended(self, name: str, process: Process) -> None:
+        self._loop.remove_reader(process.pidfd)
+        code = process.reap()
+        process.close()
+        check = self._checks.pop(name, None)
+        if check is not None:
+            check.cancel()
+        self.watch.forget(name)
+        self.watch.forget_bot(process.id.pid)
+        del self._processes[name]
+        self._records.pop(name, None)
+        self.feed(name, Exited(code))
+        if name not in self._records:
+            self._keep_records()
+        sweep = self._loop.create_task(self._sweep(process))
+        self._sweeps.add(sweep)
+        sweep.add_done_callback(self._sweeps.discard)
+
+    async def _sweep(self, process: Process) -> None:
+        """End what a unit's process left behind: by the marker's token, or by its session."""
+        token = process.marker.rpartition("/")[0]
+        left = set(await asyncio.to_thread(processes.members, token))
+        left |= set(await asyncio.to_thread(processes.session_members, process.id.pid))
+        left.discard(process.id.pid)
+        if left:
+            self.note(None, "members", f"{len(left)} processes left behind by pid {process.id.pid} are ended")
+            await self.clear(left)
+
+    def _reap_orphans(self) -> None:
+        known = {process.id.pid for process in self._processes.values()} | self._spared
+        for pid in processes.children():
+            if pid not in known and processes.identity(pid) is None:
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+
+    # Disk
+
+    def _digest(self, spec: UnitSpec) -> str:
+        cached = self._digests.get(id(spec))
+        if cached is None or cached[0] is not spec:
+            cached = self._digests[id(spec)] = (spec, digest(spec))
+        return cached[1]
+
+    def _keep_records(self) -> None:
+        try:
+            records.replace_file(self.home.units, codec.encode(Units(self._boot, self._records)), durable=False)
+        except OSError as error:
+            self.note(None, "record", f"cannot write {self.home.units}: {error.strerror}; the markers are the record")
+
+    def _keep_intents(self) -> None:
+        wanted = {name: _intent(unit.wanted, unit.state, unit.why) for name, unit in self.graph.units.items()}
+        if wanted == self._intents.units:
+            return
+        self._intents = Intents(wanted)
+        try:
+            records.replace_file(self.home.intent, codec.encode(self._intents), durable=True)
+        except OSError as error:
+            self.note(None, "record", f"cannot write {self.home.intent}: {error.strerror}")
+
+    def _new_log(self, name: str) -> Path:
+        if name not in self._starts:
+            numbers = [int(log.stem) for log in self._logs(name)]
+            self._starts[name] = max(numbers, default=0)
+        self._starts[name] += 1
+        directory = Path(self.home.logs) / name
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in self._logs(name)[: -_LOGS_KEPT + 1]:
+            old.unlink(missing_ok=True)
+        return directory / f"{self._starts[name]:08}.log"
+
+    def _logs(self, name: str) -> list[Path]:
+        directory = Path(self.home.logs) / name
+        return sorted(log for log in directory.glob("*.log") if log.stem.isdecimal())
+
+    def _log_of(self, name: str) -> str | None:
+        process = self._processes.get(name)
+        if process is not None and process.log is not None:
+            return process.log
+        logs = self._logs(name)
+        return str(logs[-1]) if logs else None
+
+
+class _ForeignChannelError(SpawnError):
+    """Raised when somebody else's living process holds the channel."""
+
+
+def _intent(wanted: bool, state: State, why: str | None) -> UnitIntent:  # noqa: FBT001 - three values of one unit
+    if state is State.FAILED:
+        return UnitIntent(Intent.FAILED, why)
+    if state is State.FINISHED:
+        return UnitIntent(Intent.FINISHED)
+    return UnitIntent(Intent.UP if wanted else Intent.STOPPED)

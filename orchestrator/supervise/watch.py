@@ -1,0 +1,275 @@
+"""Looking at channels and streams on behalf of the units: what the probe and the socket tables say becomes events.
+
+Three speeds: every 5 ms while a connector starts or a bot attaches to it, each `interval` the fast path, once a second
+the full scan of all nodes, shared by all units of a location. With no connector running there is nothing to look at,
+and nothing wakes.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.channel.location import Location
+from orchestrator.channel.nodes import scan_nodes
+from orchestrator.channel.probe import Probe
+from orchestrator.channel.verdict import Verdict
+from orchestrator.deployment.model import Kind, Level, reaches
+from orchestrator.supervise.sockets import Proof, established, proof
+from orchestrator.supervise.unit import Broken, Observed, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.channel.nodes import Nodes
+    from orchestrator.channel.verdict import BotLink, Reading
+    from orchestrator.deployment.model import UnitSpec
+    from orchestrator.supervise.graph import Graph
+    from orchestrator.supervise.names import Names
+    from orchestrator.supervise.unit import Event, Unit
+
+CLOSE: Final = 0.005
+"""Seconds between two looks while a unit starts."""
+
+FULL: Final = 1.0
+"""Seconds between two full scans of a channel that is up."""
+
+COUNTS_AFTER: Final = 1.0
+"""Seconds for which a bad verdict must last: single ones occur during a normal start (measured)."""
+
+_HOLDS: Final = frozenset({Verdict.LIVE, Verdict.UNVERIFIED})
+_LOST: Final = frozenset({Verdict.RELEASED, Verdict.MISSING, Verdict.STALE, Verdict.FOREIGN})
+"""Verdicts that end a connector that lives. SPLIT and CORRUPT do not: what is attached goes on, and a restart could
+not succeed before a repair."""
+
+
+@dataclass(slots=True)
+class View:
+    """What was last seen of one connector's channel. Instants are seconds of the loop's clock.
+
+    `rate` is messages a second over all attached bots' connections, the fastest of them; None before two samples.
+    """
+
+    probe: Probe
+    spec: UnitSpec
+    pid: int
+    reading: Reading | None = None
+    bots: tuple[BotLink, ...] = ()
+    proof: Proof = Proof.NONE
+    level: Level = Level.STARTED
+    due: float = 0.0
+    full_due: float = 0.0
+    bad_since: float | None = None
+    written: dict[int, int] = field(default_factory=dict)
+    moved: float | None = None
+    rate: float | None = None
+    sampled: tuple[float, dict[int, int]] | None = None
+
+
+class Watch:
+    """The probes of a stack's connectors. `now` is always the loop's monotonic clock, in seconds."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._views: dict[str, View] = {}
+        self._nodes: dict[Location, tuple[float, Nodes]] = {}
+
+    def view(self, name: str) -> View | None:
+        """Return what was last seen of a connector's channel."""
+        return self._views.get(name)
+
+    def track(self, name: str, spec: UnitSpec, pid: int) -> None:
+        """Look at the channel of a connector that has just been started or adopted."""
+        self.forget(name)
+        if spec.channel is not None:
+            self._views[name] = View(Probe(_location(spec), spec.channel.name), spec, pid)
+
+    def forget(self, name: str) -> None:
+        """Stop looking, and let go of every descriptor of the channel."""
+        view = self._views.pop(name, None)
+        if view is not None:
+            view.probe.close()
+
+    def forget_bot(self, pid: int) -> None:
+        """Let go of the descriptors that concern a bot that has exited."""
+        for view in self._views.values():
+            view.probe.forget(pid)
+
+    def hurry(self, name: str) -> None:
+        """Look at this channel at once: something is expected to change."""
+        view = self._views.get(name)
+        if view is not None:
+            view.due = view.full_due = 0.0
+
+    def update(self, name: str, spec: UnitSpec) -> None:
+        """Take up new health settings of a running connector."""
+        view = self._views.get(name)
+        if view is not None:
+            view.spec = spec
+
+    def due(self) -> float | None:
+        """Return the instant of the next look; None when there is nothing to look at."""
+        return min((view.due for view in self._views.values()), default=None)
+
+    def look(self, graph: Graph, pids: Mapping[str, int], now: float) -> list[tuple[str, Event]]:
+        """Look at every channel that is due and return what that means for connectors and bots.
+
+        `pids` maps the units that run to their process.
+        """
+        events: list[tuple[str, Event]] = []
+        for name, view in self._views.items():
+            if now < view.due:
+                continue
+            unit = graph.units[name]
+            close = self._is_climbing(name, unit, view, graph)
+            self._look(view, now, close=close)
+            view.due = now + (CLOSE if close else min(view.spec.health.interval, FULL))
+            if unit.stopping is not None:
+                continue
+            broken = _broken(view, unit, now)
+            if broken is not None:
+                events.append((name, Broken(broken)))
+            elif view.level is not unit.level:
+                events.append((name, Observed(view.level)))
+        events.extend(self._bots(graph, pids))
+        return events
+
+    def _is_climbing(self, name: str, unit: Unit, view: View, graph: Graph) -> bool:
+        if not reaches(view.level, view.spec.target) and not unit.overdue:
+            return True
+        return any(
+            other.state is State.STARTING and not other.overdue and name in graph.used(bot).attaches
+            for bot, other in graph.units.items()
+        )
+
+    def _look(self, view: View, now: float, *, close: bool) -> None:
+        if close or now >= view.full_due or view.bad_since is not None:
+            view.full_due = now + FULL
+            view.reading = view.probe.scan(self._fresh_nodes(view, now), pid=view.pid)
+            links = view.reading.bots
+            if view.spec.streams:
+                view.proof = self._proof(view, now)
+        else:
+            fast = view.probe.fast()
+            if fast is None:
+                view.full_due = 0.0
+                self._look(view, now, close=False)
+                return
+            links = fast
+        self._count(view, links, now)
+        view.level = _level(view, now)
+
+    def _fresh_nodes(self, view: View, now: float) -> Nodes:
+        location = _location(view.spec)
+        cached = self._nodes.get(location)
+        if cached is not None and cached[0] == now:
+            return cached[1]
+        nodes = scan_nodes(location)
+        self._nodes[location] = (now, nodes)
+        return nodes
+
+    def _proof(self, view: View, now: float) -> Proof:
+        remotes = established(view.pid)
+        proofs = [proof(stream, self._names.addresses(stream.host, now), remotes) for stream in view.spec.streams]
+        if Proof.NONE in proofs:
+            return Proof.NONE
+        return Proof.UNPROVEN if Proof.UNPROVEN in proofs else Proof.PROVEN
+
+    def _count(self, view: View, links: tuple[BotLink, ...], now: float) -> None:
+        written = {link.pid: link.written for link in links}
+        if any(count > view.written.get(pid, 0) for pid, count in written.items()):
+            view.moved = now
+        view.bots = links
+        view.written = written
+        if view.sampled is None:
+            view.sampled = (now, written)
+        elif now - view.sampled[0] >= FULL:
+            before, counts = view.sampled
+            gains = [count - counts[pid] for pid, count in written.items() if pid in counts]
+            view.rate = max(gains) / (now - before) if gains else None
+            view.sampled = (now, written)
+
+    def _bots(self, graph: Graph, pids: Mapping[str, int]) -> list[tuple[str, Event]]:
+        events: list[tuple[str, Event]] = []
+        for name, pid in pids.items():
+            unit = graph.units[name]
+            spec = graph.used(name)
+            if spec.kind is not Kind.BOT or not spec.attaches or unit.stopping is not None:
+                continue
+            attached = all(self._is_attached(connector, pid) for connector in spec.attaches)
+            level = Level.READY if attached else Level.STARTED
+            if level is not unit.level:
+                events.append((name, Observed(level)))
+        return events
+
+    def _is_attached(self, connector: str, pid: int) -> bool:
+        view = self._views.get(connector)
+        return view is not None and any(belongs(link.pid, pid) for link in view.bots)
+
+    def strangers(self, connectors: Mapping[str, int], pids: Mapping[str, int]) -> list[tuple[str, int]]:
+        """Return (connector, pid) of each bot on these connectors' channels that is none of our units' processes."""
+        found: list[tuple[str, int]] = []
+        for name in connectors:
+            view = self._views.get(name)
+            if view is None:
+                continue
+            reading = view.probe.scan(scan_nodes(_location(view.spec)), pid=view.pid)
+            strange = [link.pid for link in reading.bots if not any(belongs(link.pid, pid) for pid in pids.values())]
+            found.extend((name, pid) for pid in strange)
+        return found
+
+
+def belongs(pid: int, unit: int) -> bool:
+    """Tell whether a process is the unit's own or, by its session, one that the unit started."""
+    if pid == unit:
+        return True
+    with suppress(OSError):
+        return os.getsid(pid) == unit
+    return False
+
+
+def holder(spec: UnitSpec) -> tuple[int, str] | None:
+    """Return (pid, version) of a living process that holds the connector's channel, before it is started."""
+    if spec.channel is None:
+        return None
+    location = _location(spec)
+    probe = Probe(location, spec.channel.name)
+    try:
+        reading = probe.scan(scan_nodes(location), pid=None)
+    finally:
+        probe.close()
+    if reading.verdict is Verdict.FOREIGN and reading.owner is not None:
+        return reading.owner, ".".join(map(str, reading.version or ()))
+    return None
+
+
+def _location(spec: UnitSpec) -> Location:
+    assert spec.channel is not None  # noqa: S101 - asked of connectors only
+    return Location(root=spec.channel.root, prefix=spec.channel.prefix)
+
+
+def _level(view: View, now: float) -> Level:
+    if view.reading is None or view.reading.verdict not in _HOLDS:
+        settled = view.bad_since is not None and now - view.bad_since >= COUNTS_AFTER
+        if settled or not reaches(view.level, Level.LIVE):
+            return Level.STARTED
+        return view.level
+    if view.spec.streams and view.proof is Proof.NONE:
+        return Level.LIVE
+    if view.moved is not None and view.bots and now - view.moved <= view.spec.health.stale_after:
+        return Level.FRESH
+    return Level.CONNECTED if view.spec.streams else Level.LIVE
+
+
+def _broken(view: View, unit: Unit, now: float) -> str | None:
+    reading = view.reading
+    if reading is None or reading.verdict in _HOLDS or not unit.lived:
+        view.bad_since = None
+        return None
+    if view.bad_since is None:
+        view.bad_since = now
+    if reading.verdict not in _LOST or now - view.bad_since < COUNTS_AFTER:
+        return None
+    return f"channel {reading.verdict.value}" + (f": {reading.detail}" if reading.detail else "")
