@@ -23,13 +23,17 @@ _UNIT_DEPTH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A mistake at a JSON pointer; `on_key` means the key, not the value. The message never holds a secret."""
+    """A mistake at a JSON pointer; `on_key` means the key, not the value. The message never holds a secret.
+
+    `covers` is the pointer of all that needs no further word, when that is more than `pointer`.
+    """
 
     pointer: str
     message: str
     hint: str | None
     rule: str
     on_key: bool = False
+    covers: str | None = None
 
 
 def printable(text: str) -> str:
@@ -87,10 +91,6 @@ class Document:
             else:
                 return None
         return value
-
-    def has(self, pointer: str) -> bool:
-        """Tell whether something stands at `pointer`."""
-        return pointer in self.values
 
     def quoted(self, pointer: str) -> str:
         """Return the value at `pointer` for a message, or words for it where it may be a secret."""

@@ -43,7 +43,7 @@ def cycles(graph: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
         return []
     import networkx as nx  # noqa: PLC0415 - 170 ms, and only a wrong file needs it
 
-    digraph = nx.DiGraph((name, need) for name, needs in graph.items() for need in needs)
+    digraph: nx.DiGraph[str] = nx.DiGraph((name, need) for name, needs in graph.items() for need in needs)
     rank = {name: position for position, name in enumerate(graph)}
     found = []
     for knot in nx.strongly_connected_components(digraph):

@@ -55,7 +55,9 @@ def _resolve(inner: str, environ: Mapping[str, str]) -> str:
             f"the variable {name} is not set", f"set {name}, or write ${{{name}:-default}}", "variable-unset"
         )
     if "\0" in value or not _is_unicode(value):
-        raise InterpolationError(f"the value of the variable {name} is not UTF-8 text", f"set {name} anew", "variable-encoding")
+        raise InterpolationError(
+            f"the value of the variable {name} is not UTF-8 text", f"set {name} anew", "variable-encoding"
+        )
     return value
 
 
@@ -88,7 +90,9 @@ def expand(text: str, environ: Mapping[str, str]) -> tuple[str, bool]:
                 "a ${ in this text is never closed, or holds another", _FORMS, "interpolation-syntax"
             )
         raise InterpolationError(
-            "a $ stands before a letter in this text", "write ${VAR} for a variable, or $$ for a dollar sign", "interpolation-syntax"
+            "a $ stands before a letter in this text",
+            "write ${VAR} for a variable, or $$ for a dollar sign",
+            "interpolation-syntax",
         )
 
     return _DOLLAR.sub(replace, text), used
@@ -106,9 +110,9 @@ def _in_config(parts: tuple[str, ...]) -> bool:
     return len(parts) > 3 and parts[0] in SECTIONS and parts[2] == "config"  # noqa: PLR2004 - section, unit, config
 
 
-def _is_url(parts: tuple[str, ...], *texts: str) -> bool:
+def _is_url(parts: tuple[str, ...], text: str) -> bool:
     key = next((part for part in reversed(parts) if not part.isdecimal()), "")
-    return _URL_KEY.search(key) is not None or any("://" in text for text in texts)
+    return _URL_KEY.search(key) is not None or "://" in text
 
 
 class _Expansion:
@@ -127,28 +131,29 @@ class _Expansion:
 
     def text(self, text: str, pointer: str) -> str:
         parts = json_pointer.split(pointer)
+        if _must_be_literal(parts):
+            return self.refuse(text, pointer, "here") if "${" in text else text
+        in_config = _in_config(parts)
+        if in_config and "${" in text and _is_url(parts, text):
+            return self.refuse(text, pointer, "in a URL")
         try:
-            if _must_be_literal(parts):
-                if "${" in text:
-                    raise InterpolationError(
-                        "variables do not work here", "write it out: a reviewer must see it", "interpolation-forbidden"
-                    )
-                return text
             expanded, used = expand(text, self.environ)
-            if used and _in_config(parts) and _is_url(parts, text, expanded):
-                raise InterpolationError(
-                    "variables do not work in a URL", "write it out: a reviewer must see it", "interpolation-forbidden"
-                )
         except InterpolationError as error:
             self.findings.append(Finding(pointer, error.message, error.hint, error.rule))
             return text
+        if in_config and used and _is_url(parts, expanded):
+            return self.refuse(text, pointer, "in a URL")
         return expanded
+
+    def refuse(self, text: str, pointer: str, where: str) -> str:
+        message = f"variables do not work {where}"
+        self.findings.append(
+            Finding(pointer, message, "write it out: a reviewer must see it", "interpolation-forbidden")
+        )
+        return text
 
 
 def interpolate(data: dict[str, object], environ: Mapping[str, str]) -> tuple[dict[str, object], list[Finding]]:
     """Return a stack file's data with its variables replaced, and what could not be."""
     expansion = _Expansion(environ)
-    return {
-        key: expansion.value(value, json_pointer.child("", key)) for key, value in data.items()
-    }, expansion.findings
-
+    return {key: expansion.value(value, json_pointer.child("", key)) for key, value in data.items()}, expansion.findings

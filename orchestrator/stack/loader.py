@@ -80,7 +80,7 @@ def _too_many(node: yaml.Node) -> _TooMuchError:
 
 
 class _Composer(yaml.CSafeLoader):
-    """libyaml's composer with core schema scalars; it stops at the bounds, where the stock one overflows the C stack."""
+    """libyaml's composer with core schema scalars; it stops at the bounds, where the stock one dies of deep nesting."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -163,7 +163,9 @@ class _Walk:
             if key.tag == _MERGE:
                 merges += 1
                 if merges > 1:
-                    self.mistake(pointer, place, 'the key "<<" stands twice', "merge a list: <<: [*a, *b]", "duplicate-key")
+                    self.mistake(
+                        pointer, place, 'the key "<<" stands twice', "merge a list: <<: [*a, *b]", "duplicate-key"
+                    )
                 continue
             if not isinstance(key, yaml.ScalarNode) or key.tag != _STR:
                 self._key(key, pointer)
@@ -198,7 +200,11 @@ class _Walk:
             for source in sources:
                 if not isinstance(source, yaml.MappingNode) or id(source) in self._open:
                     self.mistake(
-                        pointer, _place(key), '"<<" merges a table, or a list of tables', "write <<: *anchor", "yaml-merge"
+                        pointer,
+                        _place(key),
+                        '"<<" merges a table, or a list of tables',
+                        "write <<: *anchor",
+                        "yaml-merge",
                     )
                     continue
                 self._open.add(id(source))
@@ -223,9 +229,11 @@ class _Walk:
 
     def _tag(self, node: yaml.Node, pointer: str) -> None:
         # The tag may be the beginning of a secret that was not put in quotes: it is not shown.
-        self.fault(pointer, node, "tags (!name) are not used here", 'remove it, or put text in quotes: "!.."', "yaml-tag")
+        self.fault(
+            pointer, node, "tags (!name) are not used here", 'remove it, or put text in quotes: "!.."', "yaml-tag"
+        )
 
-    def _scalar(self, node: yaml.ScalarNode, pointer: str) -> object:  # noqa: PLR0911 - one return a type
+    def _scalar(self, node: yaml.ScalarNode, pointer: str) -> object:
         text: str = node.value
         if node.tag == _STR:
             if "\0" in text:
@@ -240,7 +248,13 @@ class _Walk:
         if node.tag == _FLOAT:
             number = float(text.replace(".inf", "inf").replace(".nan", "nan") if "." in text[:2] else text)
             if number in (float("inf"), float("-inf")) and text[-1].isdigit():
-                self.fault(pointer, node, f"{self._shown(text, pointer)} is too large", "write a smaller number", "number-range")
+                self.fault(
+                    pointer,
+                    node,
+                    f"{self._shown(text, pointer)} is too large",
+                    "write a smaller number",
+                    "number-range",
+                )
             return number
         if node.tag == _MERGE:
             return text
@@ -255,11 +269,21 @@ class _Walk:
             hint = "remove the zeros, or put it in quotes if it is text; octal is 0o17"
             if shown == text:
                 hint = f'write {plain}, or "{text}" if it is text; octal is 0o{plain}'
-            self.fault(pointer, node, f"{shown} begins with a zero, which readers of YAML understand differently", hint, "leading-zero")
+            self.fault(
+                pointer,
+                node,
+                f"{shown} begins with a zero, which readers of YAML understand differently",
+                hint,
+                "leading-zero",
+            )
             return 0
         if len(text) > _SHOWN_DIGITS + 1 or int(text, 0) not in _INT64:
             self.fault(
-                pointer, node, f"{self._shown(text, pointer)} does not fit 64 bits", "put it in quotes if it is text", "number-range"
+                pointer,
+                node,
+                f"{self._shown(text, pointer)} does not fit 64 bits",
+                "put it in quotes if it is text",
+                "number-range",
             )
             return 0
         return int(text, 0)
@@ -290,7 +314,11 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> StackError:
         return _fatal(file, (line, tab), "this line is indented with a tab", "indent with spaces", "yaml-tab")
     if "expected a single document" in context or "<document start>" in problem:
         return _fatal(
-            file, (line, column), "a second document begins here", "a stack is one document: remove the ---", "yaml-documents"
+            file,
+            (line, column),
+            "a second document begins here",
+            "a stack is one document: remove the ---",
+            "yaml-documents",
         )
     if "alias" in problem:
         return _fatal(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _P = TypeVar("_P", bound=Part)
+_U = TypeVar("_U", bound=Unit)
+_Q = TypeVar("_Q", bound=Program)
 
 
 def overlay(own: _P, defaults: Part, *, except_for: Collection[str] = ()) -> _P:
@@ -26,9 +28,6 @@ def overlay(own: _P, defaults: Part, *, except_for: Collection[str] = ()) -> _P:
         elif name not in own.model_fields_set:
             taken[name] = theirs
     return own.model_copy(update=taken) if taken else own
-
-
-_U = TypeVar("_U", bound=Unit)
 
 
 def _common(stack: Stack, unit: _U, folder: Path) -> _U:
@@ -59,9 +58,6 @@ def _program(unit: _Q) -> _Q:
     return unit.model_copy(update={"binary": unit.package})
 
 
-_Q = TypeVar("_Q", bound=Program)
-
-
 def _bot(unit: Bot, connectors: Collection[str]) -> Bot:
     if "attached" in unit.model_fields_set:
         return unit
@@ -82,7 +78,8 @@ def merge(stack: Stack, *, folder: Path) -> Stack:
             "connectors": {name: _connector(_common(stack, unit, folder)) for name, unit in stack.connectors.items()},
             "services": {name: _program(_common(stack, unit, folder)) for name, unit in stack.services.items()},
             "bots": {
-                name: _bot(_program(_common(stack, unit, folder)), stack.connectors) for name, unit in stack.bots.items()
+                name: _bot(_program(_common(stack, unit, folder)), stack.connectors)
+                for name, unit in stack.bots.items()
             },
         }
     )

@@ -15,7 +15,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from orchestrator.deployment.model import Kind, Level, OnRestart, RestartPolicy
 from orchestrator.stack import graph
 from orchestrator.stack.scalars import (
-    Argument,
     Arguments,
     CargoName,
     Command,
@@ -49,9 +48,7 @@ Network = Literal["testnet", "demo", "local"]
 class Part(BaseModel):
     """A piece of a stack file: unchangeable, and strict about its keys and types."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 Env = Annotated[dict[EnvKey, str], Field(repr=False)]
@@ -272,6 +269,13 @@ class Stack(Part):
     def file(self) -> Path:
         """The stack file's absolute path."""
         return self._file
+
+    def with_origin(self, file: Path, configs: Mapping[str, Config]) -> Stack:
+        """Return this stack as read from `file`, with what its units are configured with, by unit."""
+        stack = self.model_copy()
+        stack._file = file  # noqa: SLF001 - a copy of our own
+        stack._configs = dict(configs)  # noqa: SLF001
+        return stack
 
     def units(self) -> Iterator[tuple[Kind, str, Connector | Service | Bot]]:
         """Yield kind, name and unit: connectors, services, bots, each in the file's order."""

@@ -12,7 +12,9 @@ def child(pointer: str, part: str | int) -> str:
     """Return the pointer of the member `part` of what `pointer` points to."""
     if isinstance(part, int):
         return f"{pointer}/{part}"
-    return f"{pointer}/{part.replace('~', '~0').replace('/', '~1')}" if "~" in part or "/" in part else f"{pointer}/{part}"
+    return (
+        f"{pointer}/{part.replace('~', '~0').replace('/', '~1')}" if "~" in part or "/" in part else f"{pointer}/{part}"
+    )
 
 
 def join(parts: Iterable[str | int]) -> str:

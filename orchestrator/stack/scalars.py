@@ -36,8 +36,8 @@ RESERVED_ENV: Final = {
 def fault(rule: str, message: str, hint: str | None = None) -> PydanticCustomError:
     """Return the error of rule `rule`; `message` completes "VALUE ...", `hint` says what to write instead."""
     return PydanticCustomError(
-        rule,  # type: ignore[arg-type]  # a LiteralString to pydantic; ours come from this package alone
-        message,  # type: ignore[arg-type]
+        rule,
+        message,
         {"hint": hint} if hint is not None else None,
     )
 
@@ -48,9 +48,13 @@ def _text(value: object) -> str:
     return value
 
 
-def name(text: str) -> str:
-    """Check the name of a unit or a stack."""
-    if _NAME.fullmatch(text) is None:
+def is_name(text: str) -> bool:
+    """Tell whether a unit or a stack may have this name."""
+    return _NAME.fullmatch(text) is not None
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
         raise fault(
             "name",
             "is not a name",
@@ -75,7 +79,9 @@ def _env_key(text: str) -> str:
 
 def _connector_type(text: str) -> str:
     if _TYPE.fullmatch(text) is None:
-        raise fault("type", "is not a connector type", "use what the connector program calls it, such as binancefutures")
+        raise fault(
+            "type", "is not a connector type", "use what the connector program calls it, such as binancefutures"
+        )
     return text
 
 
@@ -144,7 +150,9 @@ def _endpoint(value: object) -> Endpoint:
 def _scheduler(value: object) -> tuple[str, int]:
     match = _SCHEDULER.fullmatch(_text(value))
     if match is None:
-        raise fault("scheduler", "is not a scheduler", 'write "fifo:1" to "fifo:99", "rr:1" to "rr:99", other, batch or idle')
+        raise fault(
+            "scheduler", "is not a scheduler", 'write "fifo:1" to "fifo:99", "rr:1" to "rr:99", other, batch or idle'
+        )
     return (match[1], int(match[2])) if match[1] else (match[3], 0)
 
 
@@ -205,7 +213,7 @@ def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{expression.pattern})$"})
 
 
-Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 Version = Annotated[int, PlainValidator(_version, json_schema_input_type=Literal[1])]
 EnvKey = Annotated[str, AfterValidator(_env_key), _pattern(_ENV_KEY)]
 ConnectorType = Annotated[str, AfterValidator(_connector_type), _pattern(_TYPE)]
@@ -218,9 +226,15 @@ ConfigValue = Annotated[
 ]
 Argument = Annotated[str, PlainValidator(_argument, json_schema_input_type=str)]
 Arguments = Annotated[tuple[Argument, ...], Field(strict=False)]
-Command = Annotated[tuple[Argument, ...], Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_program)]
-RegularExpression = Annotated[str, PlainValidator(_regular_expression, json_schema_input_type=Annotated[str, Field(min_length=1)])]
-TcpEndpoint = Annotated[Endpoint, PlainValidator(_endpoint, json_schema_input_type=Annotated[str, Field(pattern=r":[0-9]{1,5}$")])]
+Command = Annotated[
+    tuple[Argument, ...], Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_program)
+]
+RegularExpression = Annotated[
+    str, PlainValidator(_regular_expression, json_schema_input_type=Annotated[str, Field(min_length=1)])
+]
+TcpEndpoint = Annotated[
+    Endpoint, PlainValidator(_endpoint, json_schema_input_type=Annotated[str, Field(pattern=r":[0-9]{1,5}$")])
+]
 Scheduler = Annotated[
     tuple[str, int],
     PlainValidator(

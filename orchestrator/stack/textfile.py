@@ -46,7 +46,9 @@ def read(path: Path, most: int) -> bytes:
         raise UnreadableError(f"the file cannot be read: {reason}", "check the path", "file-unreadable") from None
     if len(content) > most:
         raise UnreadableError(
-            f"the file is larger than {most >> 20} MiB", "this is not a file that a person wrote: check the path", "file-size"
+            f"the file is larger than {most >> 20} MiB",
+            "this is not a file that a person wrote: check the path",
+            "file-size",
         )
     return content
 

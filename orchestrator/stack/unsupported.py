@@ -46,20 +46,22 @@ def _table(data: dict[str, object], parts: tuple[str, ...]) -> dict[str, object]
     return value if isinstance(value, dict) else None
 
 
-def refuse(data: dict[str, object]) -> tuple[set[str], list[Finding]]:
-    """Return the pointers of what is not supported yet, and a finding for each."""
-    findings = []
+def _finding(pointer: str, what: str, hint: str, *, on_key: bool) -> Finding:
+    # A source without its git needs a path, which is not what its author wants to hear.
+    covers = "/source" if pointer.startswith("/source/") else None
+    return Finding(pointer, f'"{what}" is not supported yet', hint, "not-supported-yet", on_key, covers)
+
+
+def refuse(data: dict[str, object]) -> Iterator[Finding]:
+    """Yield a finding for each thing in a stack file's data that is not supported yet."""
     holders = list(_holders(data))
     for path, hint in KEYS.items():
         *above, key = path
-        bases = holders if path[0] == _ANY_UNIT else [()]
-        rest = tuple(above[1:]) if path[0] == _ANY_UNIT else tuple(above)
-        for base in bases:
-            table = _table(data, base + rest)
+        places = [(*base, *above[1:]) for base in holders] if path[0] == _ANY_UNIT else [tuple(above)]
+        for place in places:
+            table = _table(data, place)
             if table is not None and key in table:
-                pointer = json_pointer.join((*base, *rest, key))
-                findings.append(Finding(pointer, f'"{key}" is not supported yet', hint, "not-supported-yet", on_key=True))
+                yield _finding(json_pointer.join((*place, key)), key, hint, on_key=True)
     network = data.get("network")
     if isinstance(network, str) and network in NETWORKS:
-        findings.append(Finding("/network", f'"{network}" is not supported yet', NETWORKS[network], "not-supported-yet"))
-    return {finding.pointer for finding in findings}, findings
+        yield _finding("/network", network, NETWORKS[network], on_key=False)

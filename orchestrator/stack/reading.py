@@ -1,0 +1,140 @@
+"""From a file to a stack: every step finds all it can, and the mistakes of all steps are reported together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from orchestrator.errors import Diagnostic, StackError
+from orchestrator.stack import loader, merging, rules, textfile, unsupported
+from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack.config import Reader
+from orchestrator.stack.diagnose import diagnose
+from orchestrator.stack.document import SECTIONS, Finding, printable, quote
+from orchestrator.stack.interpolation import interpolate
+from orchestrator.stack.model import Stack
+from orchestrator.stack.scalars import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from orchestrator.stack.document import Document
+
+MOST_BYTES: Final = 4 << 20
+"""A thousand connectors take 0.3 MiB."""
+
+
+def _read(path: Path) -> Document:
+    file = printable(str(path))
+    try:
+        text = textfile.decode(textfile.read(path, MOST_BYTES))
+    except textfile.UnreadableError as error:
+        raise StackError([Diagnostic(file, *error.place, "", error.message, error.hint, error.rule)]) from None
+    return loader.parse(file, text)
+
+
+def _name(data: dict[str, object], path: Path) -> Iterator[Finding]:
+    """Give the stack the name of its file when it has none of its own."""
+    if "name" in data:
+        return
+    if is_name(path.stem):
+        data["name"] = path.stem
+    else:
+        yield Finding("", f"the file's name, {quote(path.stem)}, is no name for a stack", "add name: NAME", "name")
+
+
+def _configs(data: Mapping[str, object], reader: Reader) -> Iterator[Finding | Diagnostic]:
+    for section in SECTIONS:
+        units = data.get(section)
+        if section == "services" or not isinstance(units, dict):
+            continue
+        for name, unit in units.items():
+            if isinstance(unit, dict) and "config" in unit:
+                yield from reader.mistakes(unit["config"], json_pointer.join((section, name, "config")))
+
+
+def _folders(data: Mapping[str, object], folder: Path) -> Iterator[Finding]:
+    """Find the working directories, and the source, that do not exist."""
+    places: list[tuple[str, object]] = []
+    source = data.get("source")
+    if isinstance(source, dict):
+        places.append(("/source/path", source.get("path")))
+    for section in SECTIONS:
+        units = data.get(section)
+        if isinstance(units, dict):
+            places.extend(
+                (json_pointer.join((section, name, "cwd")), unit.get("cwd"))
+                for name, unit in units.items()
+                if isinstance(unit, dict)
+            )
+    for pointer, value in places:
+        if isinstance(value, str) and value and not value.startswith("~"):
+            path = merging.absolute(folder, Path(value))
+            if not path.is_dir():
+                message = f"{printable(str(path))}: there is no such directory"
+                yield Finding(pointer, message, "create it, or correct the path", "directory-missing")
+
+
+class _Mistakes:
+    """Collects what the steps find, once each place that an earlier step has covered already."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._covered = set(document.faulty)
+        self.diagnostics = list(document.mistakes)
+
+    def add(self, findings: Iterable[Finding | Diagnostic], *, cover: bool = False) -> None:
+        found = [
+            finding for finding in findings if isinstance(finding, Diagnostic) or not self._is_covered(finding.pointer)
+        ]
+        for finding in found:
+            self.diagnostics.append(finding if isinstance(finding, Diagnostic) else self._document.diagnostic(finding))
+            if cover and isinstance(finding, Finding):
+                self._covered.add(finding.covers or finding.pointer)
+
+    def _is_covered(self, pointer: str) -> bool:
+        while pointer:
+            if pointer in self._covered:
+                return True
+            pointer = json_pointer.parent(pointer)
+        return pointer in self._covered
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Stack:
+    """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
+    document = _read(path)
+    mistakes = _Mistakes(document)
+    if not isinstance(document.data, dict):
+        if not document.faulty:
+            message = f"{quote(document.data)} is not a table"
+            mistakes.add([Finding("", message, "begin with version: 1 and network:", "wrong-type")])
+        raise StackError(mistakes.diagnostics)
+    file = Path(os.path.abspath(path))  # noqa: PTH100 - as its user named it: links are not followed
+    data, unexpanded = interpolate({key: value for key, value in document.data.items() if key[:2] != "x-"}, environ)
+    mistakes.add(unexpanded, cover=True)
+    mistakes.add(unsupported.refuse(data), cover=True)
+    mistakes.add(_name(data, file))
+    mistakes.add(rules.check(data))
+    reader = Reader(file.parent, path.parent)
+    mistakes.add(_configs(data, reader))
+    mistakes.add(_folders(data, file.parent))
+    try:
+        stack = Stack.model_validate(data)
+    except ValidationError as error:
+        mistakes.add(diagnose(error, document))
+        raise StackError(mistakes.diagnostics) from None
+    stack = merging.merge(stack, folder=file.parent)
+    mistakes.add(rules.check_merged(stack))
+    if mistakes.diagnostics:
+        raise StackError(mistakes.diagnostics)
+    return _located(stack, file, reader)
+
+
+def _located(stack: Stack, file: Path, reader: Reader) -> Stack:
+    values = {name: connector.config for name, connector in stack.connectors.items()}
+    values |= {name: bot.config for name, bot in stack.bots.items()}
+    configs = {name: reader.config(value) for name, value in values.items() if value is not None}
+    return stack.with_origin(file, configs)

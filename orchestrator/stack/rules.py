@@ -1,0 +1,323 @@
+"""What must hold between the parts of a stack: programs, dependencies, names.
+
+The rules look at plain data and skip what is malformed, so that one wrong key does not hide the mistakes of others.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.deployment.model import Kind
+from orchestrator.stack import graph
+from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack.document import Finding, quote
+from orchestrator.stack.model import SIM, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+KINDS: Final = {"connectors": Kind.CONNECTOR, "services": Kind.SERVICE, "bots": Kind.BOT}
+"""The kind of unit that each section of the file declares."""
+
+_CONDITIONS: Final = {
+    Kind.CONNECTOR: ("started", "live", "connected", "fresh", "ready"),
+    Kind.SERVICE: ("started", "ready"),
+    Kind.BOT: ("started", "ready"),
+}
+
+
+class _Need(NamedTuple):
+    """An edge as it stands in the file."""
+
+    name: str
+    pointer: str
+    on_key: bool
+    condition: object
+
+
+class _Unit(NamedTuple):
+    """A unit as it stands in the file."""
+
+    kind: Kind
+    name: str
+    pointer: str
+    data: dict[str, object]
+
+    def at(self, key: str) -> str:
+        return json_pointer.child(self.pointer, key)
+
+    def needs(self) -> list[_Need]:
+        value = self.data.get("depends_on")
+        pointer = self.at("depends_on")
+        if isinstance(value, list):
+            return [
+                _Need(name, json_pointer.child(pointer, index), on_key=False, condition=None)
+                for index, name in enumerate(value)
+                if isinstance(name, str)
+            ]
+        if isinstance(value, dict):
+            return [
+                _Need(
+                    name,
+                    json_pointer.child(pointer, name),
+                    on_key=True,
+                    condition=how.get("condition") if isinstance(how, dict) else None,
+                )
+                for name, how in value.items()
+            ]
+        return []
+
+
+class _View(NamedTuple):
+    """All units of a file, and of which kind a name is."""
+
+    units: tuple[_Unit, ...]
+    kinds: Mapping[str, Kind]
+
+
+def _view(data: Mapping[str, object]) -> _View:
+    units: list[_Unit] = []
+    kinds: dict[str, Kind] = {}
+    for section, kind in KINDS.items():
+        declared = data.get(section)
+        if not isinstance(declared, dict):
+            continue
+        for name, value in declared.items():
+            kinds.setdefault(name, kind)
+            pointer = json_pointer.join((section, name))
+            units.append(_Unit(kind, name, pointer, value if isinstance(value, dict) else {}))
+    return _View(tuple(units), kinds)
+
+
+def _declares_something(view: _View) -> Iterator[Finding]:
+    if not view.units:
+        yield Finding("", "the stack declares no unit", "add connectors:, services: or bots:", "empty-stack")
+
+
+def _names_are_unique(view: _View) -> Iterator[Finding]:
+    first: dict[str, _Unit] = {}
+    for unit in view.units:
+        other = first.setdefault(unit.name, unit)
+        if other is not unit:
+            yield Finding(
+                unit.pointer,
+                f"the name {quote(unit.name)} is that of a {other.kind} already",
+                "give every connector, service and bot a name of its own",
+                "duplicate-name",
+                on_key=True,
+            )
+
+
+def _dependencies_fit(view: _View) -> Iterator[Finding]:
+    for unit in view.units:
+        for need in unit.needs():
+            yield from _dependency_fits(unit, need, view.kinds)
+
+
+def _dependency_fits(unit: _Unit, need: _Need, kinds: Mapping[str, Kind]) -> Iterator[Finding]:
+    if need.name == unit.name:
+        yield Finding(
+            need.pointer, f"{quote(unit.name)} depends on itself", "remove it", "self-dependency", need.on_key
+        )
+        return
+    kind = kinds.get(need.name)
+    if kind is None:
+        near = get_close_matches(need.name, kinds, 1, cutoff=0.5)
+        hint = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"the units are {_listed(name for name in kinds if name != unit.name)}"
+        )
+        yield Finding(need.pointer, f"there is no unit {quote(need.name)}", hint, "unknown-unit", need.on_key)
+        return
+    if kind is Kind.BOT and unit.kind is not Kind.BOT:
+        yield Finding(
+            need.pointer,
+            f"a {unit.kind} cannot depend on a bot, and {quote(need.name)} is one",
+            "let the bot depend on it, or declare what is no bot under services:",
+            "dependency-kind",
+            need.on_key,
+        )
+    levels = _CONDITIONS[kind]
+    if (
+        isinstance(need.condition, str)
+        and need.condition not in levels
+        and need.condition in _CONDITIONS[Kind.CONNECTOR]
+    ):
+        yield Finding(
+            json_pointer.child(need.pointer, "condition"),
+            f"{quote(need.condition)} is no level of {quote(need.name)}, which is a {kind}",
+            f"write {_alternatives(levels)}",
+            "condition-kind",
+        )
+
+
+def _listed(names: Iterator[str]) -> str:
+    few = list(names)
+    if not few:
+        return "none but this one"
+    return ", ".join(few[:8]) + (", .." if len(few) > 8 else "")  # noqa: PLR2004 - as many as one line holds
+
+
+def _alternatives(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _nothing_waits_for_itself(view: _View) -> Iterator[Finding]:
+    edges: dict[str, list[str]] = {}
+    places: dict[tuple[str, str], _Need] = {}
+    for unit in view.units:
+        needs = [need for need in unit.needs() if need.name in view.kinds and need.name != unit.name]
+        edges.setdefault(unit.name, []).extend(need.name for need in needs)
+        for need in needs:
+            places.setdefault((unit.name, need.name), need)
+    for cycle in graph.cycles(edges):
+        need = places[cycle[0], cycle[1]]
+        way = " -> ".join((*cycle, cycle[0]))
+        yield Finding(
+            need.pointer,
+            f"these wait for each other: {way}",
+            "remove one of these dependencies",
+            "dependency-cycle",
+            need.on_key,
+        )
+
+
+def _connectors_are_complete(view: _View) -> Iterator[Finding]:
+    for unit in view.units:
+        if unit.kind is not Kind.CONNECTOR:
+            continue
+        simulated = unit.data.get("type") == SIM
+        if simulated and "features" in unit.data:
+            yield Finding(
+                unit.at("features"),
+                "a simulated connector is not built, so it has no features",
+                "remove it",
+                "sim-features",
+                on_key=True,
+            )
+        if not simulated and "type" in unit.data and "config" not in unit.data:
+            yield Finding(
+                unit.pointer,
+                "a connector needs a config",
+                "add config: a TOML file's path, or the table itself",
+                "missing-key",
+                on_key=True,
+            )
+        if unit.data.get("features") == []:
+            yield Finding(unit.at("features"), "names no feature", "remove it: the default is [type]", "feature")
+
+
+def _programs_are_clear(view: _View) -> Iterator[Finding]:
+    for unit in view.units:
+        if unit.kind is Kind.CONNECTOR:
+            continue
+        ways: list[str] = [key for key in ("command", "package") if key in unit.data]
+        if unit.kind is Kind.BOT and "type" in unit.data:
+            ways.append("type")
+        choice = "command: [program, argument, ..] or package: NAME"
+        if unit.kind is Kind.BOT:
+            choice = "command: [program, argument, ..], package: NAME or type: sim"
+        if not ways:
+            yield Finding(
+                unit.pointer, f"this {unit.kind} has no program to run", f"add {choice}", "program-missing", on_key=True
+            )
+        for extra in ways[1:]:
+            yield Finding(
+                unit.at(extra),
+                f"{quote(ways[0])} says what to run already",
+                f"keep one of {choice}",
+                "program-twice",
+                on_key=True,
+            )
+        if "package" not in unit.data:
+            for key in ("bin", "args"):
+                if key in unit.data:
+                    yield Finding(
+                        unit.at(key),
+                        f'"{key}" belongs to a package',
+                        "add package: NAME, or put arguments into command: [..]",
+                        "package-missing",
+                        on_key=True,
+                    )
+
+
+def _services_have_one_check(view: _View) -> Iterator[Finding]:
+    for unit in view.units:
+        ready = unit.data.get("ready")
+        if unit.kind is Kind.SERVICE and isinstance(ready, dict):
+            checks = [key for key in ("tcp", "exec", "log") if key in ready]
+            if len(checks) != 1 and not (not checks and ready):
+                yield Finding(
+                    unit.at("ready"),
+                    "a service has one ready check" + (f", not {len(checks)}" if checks else ", and this is none"),
+                    'write one of {tcp: "HOST:PORT"}, {exec: [..]}, {log: REGEX}',
+                    "ready-check",
+                    on_key=True,
+                )
+
+
+def _bots_have_what_they_attach_to(view: _View) -> Iterator[Finding]:
+    for unit in view.units:
+        if unit.kind is not Kind.BOT:
+            continue
+        on_connector = any(view.kinds.get(need.name) is Kind.CONNECTOR for need in unit.needs())
+        if unit.data.get("type") == SIM and not on_connector:
+            yield Finding(
+                unit.pointer,
+                "a simulated bot needs a connector to listen to",
+                "add depends_on: [CONNECTOR]",
+                "bot-connector",
+                on_key=True,
+            )
+        if unit.data.get("attached") is True and not on_connector:
+            yield Finding(
+                unit.at("attached"),
+                "this bot depends on no connector that it could be attached to",
+                "add the connector to depends_on, or remove attached",
+                "bot-connector",
+                on_key=True,
+            )
+        if "config" in unit.data and "type" not in unit.data:
+            yield Finding(
+                unit.at("config"),
+                "only a simulated bot has a config",
+                "pass the file to your program in command: [..]",
+                "bot-config",
+                on_key=True,
+            )
+
+
+_RULES: Final[tuple[Callable[[_View], Iterator[Finding]], ...]] = (
+    _declares_something,
+    _names_are_unique,
+    _dependencies_fit,
+    _nothing_waits_for_itself,
+    _connectors_are_complete,
+    _programs_are_clear,
+    _services_have_one_check,
+    _bots_have_what_they_attach_to,
+)
+
+
+def check(data: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield what is wrong between the parts of a stack file's data."""
+    view = _view(data)
+    for rule in _RULES:
+        yield from rule(view)
+
+
+def check_merged(stack: Stack) -> Iterator[Finding]:
+    """Yield what is wrong only after the defaults were put under each unit's own values."""
+    sections = {kind: section for section, kind in KINDS.items()}
+    for kind, name, unit in stack.units():
+        backoff = unit.restart.backoff
+        if backoff.initial > backoff.maximum:
+            yield Finding(
+                json_pointer.join((sections[kind], name, "restart", "backoff")),
+                f"backoff begins at {backoff.initial:g}s, which is longer than its max of {backoff.maximum:g}s",
+                "write initial and max together",
+                "backoff-range",
+                on_key=True,
+            )
