@@ -1,0 +1,51 @@
+"""What tests of several rooms share: processes, an iceoryx2 of their own, the paper programs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.build import toolchain
+from tests.children import Children
+from tests.isolation import iceoryx2_home, remove_shared_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PAPER = Path(__file__).parent.parent / "paper"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A working directory with its own iceoryx2 root and prefix; what is left in /dev/shm goes with it."""
+    directory = iceoryx2_home(tmp_path)
+    yield directory
+    remove_shared_memory(directory)
+
+
+@pytest.fixture
+def children(home: Path) -> Iterator[Children]:
+    """Starts processes in `home` and kills those that still run."""
+    started = Children(home)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def paper_binaries() -> Path:
+    """The directory with exchange, connector and bot of the paper workspace, which speak iceoryx2 0.6.1."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("cargo is missing")
+        pytest.skip("cargo is missing: install Rust to run what needs the paper workspace")
+    environ = dict(os.environ)
+    if toolchain.system_libclang(environ) is None and (library := toolchain.wheel_libclang()):
+        environ |= toolchain.wheel_environment(library, environ)
+    subprocess.run([cargo, "build", "--release", "--workspace", "--quiet"], cwd=_PAPER, env=environ, check=True)
+    return _PAPER / "target/release"
