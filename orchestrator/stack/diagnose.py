@@ -112,8 +112,6 @@ def _nearest(key: str, fields: dict[str, type[Part] | None], model: type[Part] |
 
 def _wrong_type(kind: str, value: object, parts: Sequence[str]) -> str:
     secret = holds_secrets(parts)
-    if value is None:
-        return "give it a value, or remove the key"
     if kind == "string_type":
         if isinstance(value, bool | int | float):
             return "put it in quotes" if secret else f'put it in quotes: "{quote(value)}"'
@@ -187,9 +185,9 @@ def _finding(error: ErrorDetails, document: Document) -> Finding:
         words, hint = _choice(str(context.get("expected", "")), value, parts)
         return Finding(pointer, f"{subject} is {words}", hint, "unknown-value", on_key)
     if kind in _TYPES:
-        missing = value is None and not on_key
-        message = "this key has no value" if missing else f"{subject} is not {_TYPES[kind]}"
-        return Finding(pointer, message, _wrong_type(kind, value, parts), "wrong-type", on_key)
+        return Finding(
+            pointer, f"{subject} is not {_TYPES[kind]}", _wrong_type(kind, value, parts), "wrong-type", on_key
+        )
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         words, hint = _bound(dict(context))
         return Finding(pointer, f"{subject} {words}", hint, "out-of-range", on_key)

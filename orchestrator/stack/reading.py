@@ -116,6 +116,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Stack:
     data, unexpanded = interpolate({key: value for key, value in document.data.items() if key[:2] != "x-"}, environ)
     mistakes.add(unexpanded, cover=True)
     mistakes.add(unsupported.refuse(data), cover=True)
+    mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))
     mistakes.add(rules.check(data))
     reader = Reader(file.parent, path.parent)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KINDS: Final = {"connectors": Kind.CONNECTOR, "services": Kind.SERVICE, "bots": Kind.BOT}
 """The kind of unit that each section of the file declares."""
 
+_UNIT_DEPTH: Final = 2
+
 _CONDITIONS: Final = {
     Kind.CONNECTOR: ("started", "live", "connected", "fresh", "ready"),
     Kind.SERVICE: ("started", "ready"),
@@ -287,6 +289,21 @@ def _bots_have_what_they_attach_to(view: _View) -> Iterator[Finding]:
                 "bot-config",
                 on_key=True,
             )
+
+
+def nothing_is_null(value: object, pointer: str = "") -> Iterator[Finding]:
+    """Yield the keys and items without a value; a config says so itself, in the words of TOML."""
+    if value is None:
+        message, hint = "this key has no value", "give it a value, or remove the key"
+        yield Finding(pointer, message, hint, "no-value")
+    elif isinstance(value, dict):
+        in_unit = pointer.count("/") == _UNIT_DEPTH
+        for key, item in value.items():
+            if not (in_unit and key == "config" and item is not None):
+                yield from nothing_is_null(item, json_pointer.child(pointer, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nothing_is_null(item, json_pointer.child(pointer, index))
 
 
 _RULES: Final[tuple[Callable[[_View], Iterator[Finding]], ...]] = (

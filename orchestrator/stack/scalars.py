@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from orchestrator.deployment.model import Endpoint
@@ -233,7 +233,9 @@ RegularExpression = Annotated[
     str, PlainValidator(_regular_expression, json_schema_input_type=Annotated[str, Field(min_length=1)])
 ]
 TcpEndpoint = Annotated[
-    Endpoint, PlainValidator(_endpoint, json_schema_input_type=Annotated[str, Field(pattern=r":[0-9]{1,5}$")])
+    Endpoint,
+    PlainValidator(_endpoint, json_schema_input_type=Annotated[str, Field(pattern=r":[0-9]{1,5}$")]),
+    PlainSerializer(lambda endpoint: f"{endpoint.host}:{endpoint.port}", return_type=str),
 ]
 Scheduler = Annotated[
     tuple[str, int],

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from orchestrator.stack import durations
 from orchestrator.stack.model import Stack
 
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import DictSchema, NullableSchema, StringSchema, WithDefaultSchema
+
 
 class _Generator(GenerateJsonSchema):
-    """Defaults as they are written in the file: a duration is text, not seconds."""
+    """What a file may hold: a duration is text, nothing is null, and text may come from a variable."""
 
-    def default_schema(self, schema: object) -> JsonSchemaValue:
-        result = super().default_schema(schema)  # type: ignore[arg-type]  # pydantic_core's DefaultSchema
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        result = super().dict_schema(schema)
+        if "patternProperties" in result:
+            result["additionalProperties"] = False
+        return result
+
+    def str_schema(self, schema: StringSchema) -> JsonSchemaValue:
+        result = super().str_schema(schema)
+        if "pattern" in result:
+            result["pattern"] += r"|\$\{"
+        return result
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        result = super().default_schema(schema)
         default = result.get("default")
-        if result.get("pattern") == durations.PATTERN and isinstance(default, float):
+        if default is None:
+            result.pop("default", None)
+        elif result.get("type") == "string" and isinstance(default, float):
             result["default"] = durations.render(round(default * 1e9))
         return result
 
