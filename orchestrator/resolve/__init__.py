@@ -1,0 +1,12 @@
+"""From a stack to a deployment: paths, environments, configs, programs, nothing left to decide.
+
+request = resolve.build_request(stack, home=home)
+binaries = build.ensure(request, environ=environ) if request else None
+resolution = resolve.resolve(stack, home=home, binaries=binaries, environ=environ)
+"""
+
+from orchestrator.resolve.binaries import build_request, reuse
+from orchestrator.resolve.error import ResolveError
+from orchestrator.resolve.resolution import Resolution, resolve
+
+__all__ = ["Resolution", "ResolveError", "build_request", "resolve", "reuse"]

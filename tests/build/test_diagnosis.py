@@ -9,7 +9,7 @@ from orchestrator.build.diagnosis import diagnose
     ("text", "message", "hint"),
     [
         (
-            "rustc 1.85.0 is not supported by the following package:\n  a requires rustc 1.91.1\n b requires rustc 1.88",
+            "rustc 1.85.0 is not supported by the following package:\n a requires rustc 1.91.1\n b requires rustc 1.88",
             "rustc 1.85.0 is too old, the manifests ask for 1.91.1",
             "rustup update stable",
         ),

@@ -1,0 +1,70 @@
+"""What a unit of a stack says of restarts, resources and readiness, in the deployment's words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.model import (
+    Backoff,
+    Dependency,
+    Health,
+    Kind,
+    Level,
+    Limit,
+    ReadyCheck,
+    Resources,
+    Restart,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.stack import model
+
+
+def target(kind: Kind, *, streams: bool) -> Level:
+    """Return the level that `ready` means for a unit; `streams` tells whether a connector's config names any."""
+    if kind is not Kind.CONNECTOR:
+        return Level.READY
+    return Level.CONNECTED if streams else Level.LIVE
+
+
+def dependencies(unit: model.Unit) -> tuple[Dependency, ...]:
+    """Return the edges of a unit, in the file's order; a wait for `ready` is one for the other's own target."""
+    return tuple(
+        Dependency(name, None if edge.condition is Level.READY else edge.condition, edge.on_restart)
+        for name, edge in unit.depends_on.items()
+    )
+
+
+def ready_check(service: model.Service) -> ReadyCheck | None:
+    """Return when a service is ready; None: when it runs."""
+    check = service.ready
+    return None if check is None else ReadyCheck(tcp=check.tcp, execute=check.execute, log=check.log)
+
+
+def health(unit: model.Unit) -> Health:
+    """Return how a unit's readiness is looked at."""
+    return Health(unit.health.startup, unit.health.interval, unit.health.stale_after)
+
+
+def restart(unit: model.Unit) -> Restart:
+    """Return what follows a unit's exit."""
+    said = unit.restart
+    return Restart(
+        policy=said.policy,
+        backoff=Backoff(said.backoff.initial, said.backoff.factor, said.backoff.maximum, said.backoff.jitter),
+        stable=said.stable,
+        limit=Limit(said.limit.restarts, said.limit.window),
+    )
+
+
+def resources(unit: model.Unit) -> Resources:
+    """Return what is set from outside before a unit's program begins."""
+    said = unit.resources
+    return Resources(
+        cpus=said.cpus,
+        nice=said.nice,
+        scheduler=said.scheduler,
+        timer_slack=said.timer_slack,
+        oom_score_adj=said.oom_score_adj,
+        limits=tuple(sorted(said.limits.items())),
+    )

@@ -1,0 +1,154 @@
+"""A stack, resolved for this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.model import Channel, Deployment, Kind, UnitSpec
+from orchestrator.resolve import channels, policies, streams
+from orchestrator.resolve.configs import Configs
+from orchestrator.resolve.environment import unit_environment
+from orchestrator.resolve.error import ResolveError
+from orchestrator.resolve.programs import Programs
+from orchestrator.stack.model import Bot, Connector, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.build import BuildResult
+    from orchestrator.channel.location import Location
+    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.model import Endpoint, File
+    from orchestrator.stack.model import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The deployment, and what its owner should hear before it runs."""
+
+    deployment: Deployment
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, environ: Mapping[str, str]) -> Resolution:
+    """Resolve a loaded stack, and write its configs into the prepared `home`.
+
+    Args:
+        stack: what `orchestrator.stack.load` returned.
+        home: the stack's home, prepared.
+        binaries: what `build.ensure` or `reuse` returned; None when nothing needs cargo.
+        environ: the caller's environment: its PATH finds programs, and units inherit a few of its variables.
+
+    Raises:
+        ResolveError: a command, a URL or a variable does not fit; shows every unit that has such a fault.
+        ChannelConfigError: an iceoryx2 config that a unit would read is unusable.
+        RefusedError: the configs cannot be written.
+        BuildError: `binaries` lacks a program.
+    """
+    locations = {
+        name: channels.location(unit.cwd)
+        for _, name, unit in stack.units()
+        if isinstance(unit, Connector) or _connectors(stack, unit)
+    }
+    configs = Configs(home.configs)
+    programs = Programs(environ.get("PATH", ""), binaries)
+    channel_config = _channel_config(stack, configs)
+    specs: dict[str, UnitSpec] = {}
+    errors: list[ResolveError] = []
+    for kind, name, unit in stack.units():
+        try:
+            specs[name] = _spec(
+                stack,
+                kind,
+                name,
+                unit,
+                config=_config(stack, name, configs),
+                channel_config=None if kind is Kind.SERVICE else channel_config,
+                programs=programs,
+                location=locations.get(name),
+                environ=environ,
+            )
+        except ResolveError as error:
+            error.where = name
+            errors.append(error)
+    if errors:
+        raise ResolveError.of(errors)
+    units = tuple(specs[name] for name in stack.order())
+    deployment = Deployment(stack=stack.name, file=str(stack.file), network=stack.network, units=units)
+    return Resolution(deployment, _splits(stack, locations))
+
+
+def _spec(
+    stack: Stack,
+    kind: Kind,
+    name: str,
+    unit: Connector | Service | Bot,
+    *,
+    config: File | None,
+    channel_config: File | None,
+    programs: Programs,
+    location: Location | None,
+    environ: Mapping[str, str],
+) -> UnitSpec:
+    connectors = _connectors(stack, unit)
+    argv, executable = programs.command(name, unit, config=config, connectors=connectors)
+    endpoints = _endpoints(stack, name, unit)
+    return UnitSpec(
+        name=name,
+        kind=kind,
+        type=None if isinstance(unit, Service) else unit.type,
+        argv=argv,
+        executable=executable,
+        cwd=str(unit.cwd),
+        env=unit_environment(environ, unit.env, channel_config=Path(channel_config.path) if channel_config else None),
+        files=tuple(file for file in (config, channel_config) if file is not None),
+        target=policies.target(kind, streams=bool(endpoints)),
+        streams=endpoints,
+        depends_on=policies.dependencies(unit),
+        channel=Channel(name, location.root, location.prefix) if kind is Kind.CONNECTOR and location else None,
+        attaches=connectors if isinstance(unit, Bot) and unit.attached else (),
+        ready=policies.ready_check(unit) if isinstance(unit, Service) else None,
+        health=policies.health(unit),
+        restart=policies.restart(unit),
+        grace=unit.stop.grace,
+        resources=policies.resources(unit),
+    )
+
+
+def _connectors(stack: Stack, unit: Connector | Service | Bot) -> tuple[str, ...]:
+    """Return the connectors that a bot depends on."""
+    return tuple(name for name in unit.depends_on if name in stack.connectors) if isinstance(unit, Bot) else ()
+
+
+def _config(stack: Stack, name: str, configs: Configs) -> File | None:
+    config = stack.config(name)
+    if config is None:
+        return None
+    if config.content is not None:
+        return configs.content(name, config.content)
+    return configs.table(name, config.table)
+
+
+def _channel_config(stack: Stack, configs: Configs) -> File | None:
+    channel = stack.channel
+    if channel is None:
+        return None
+    return configs.table("channel", {"buffer_size": channel.buffer_size, "max_bots": channel.max_bots})
+
+
+def _endpoints(stack: Stack, name: str, unit: Connector | Service | Bot) -> tuple[Endpoint, ...]:
+    config = stack.config(name)
+    if not isinstance(unit, Connector) or config is None:
+        return ()
+    return streams.endpoints(unit.type, config.table)
+
+
+def _splits(stack: Stack, locations: Mapping[str, Location]) -> tuple[str, ...]:
+    return tuple(
+        warning
+        for name, bot in stack.bots.items()
+        if name in locations
+        for warning in channels.split(name, locations[name], {c: locations[c] for c in _connectors(stack, bot)})
+    )
