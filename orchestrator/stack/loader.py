@@ -246,7 +246,7 @@ class _Walk:
         if node.tag == _INT:
             return self._integer(node, pointer)
         if node.tag == _FLOAT:
-            number = float(text.replace(".inf", "inf").replace(".nan", "nan") if "." in text[:2] else text)
+            number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
             if number in (float("inf"), float("-inf")) and text[-1].isdigit():
                 self.fault(
                     pointer,

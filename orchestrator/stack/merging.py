@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.stack.model import SIM, Bot, Connector, Part, Program, Restart, Source, Stack, Unit
+from orchestrator.stack.model import SIM, Bot, Connector, Part, Program, Restart, Stack, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,7 +71,9 @@ def absolute(folder: Path, path: Path) -> Path:
 
 def merge(stack: Stack, *, folder: Path) -> Stack:
     """Return the stack with complete units: defaults, environment and absolute paths filled in."""
-    source = None if stack.source is None else Source(path=absolute(folder, stack.source.path))
+    source = (
+        None if stack.source is None else stack.source.model_copy(update={"path": absolute(folder, stack.source.path)})
+    )
     return stack.model_copy(
         update={
             "source": source,

@@ -30,13 +30,10 @@ def read(path: Path, most: int) -> bytes:
     try:
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-            mode = os.fstat(descriptor).st_mode
-            if stat.S_ISDIR(mode):
-                raise UnreadableError("this is a directory, not a file", "name the file in it", "file-directory")
-            if not stat.S_ISREG(mode):
-                raise UnreadableError("this is not a regular file", "name a file on disk", "file-not-regular")
-            content = file.read(most + 1)
+        try:
+            content = _regular_content(descriptor, most + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise UnreadableError("there is no such file", "check the path", "file-missing") from None
     except PermissionError:
@@ -51,6 +48,16 @@ def read(path: Path, most: int) -> bytes:
             "file-size",
         )
     return content
+
+
+def _regular_content(descriptor: int, most: int) -> bytes:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise UnreadableError("this is a directory, not a file", "name the file in it", "file-directory")
+    if not stat.S_ISREG(mode):
+        raise UnreadableError("this is not a regular file", "name a file on disk", "file-not-regular")
+    with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - a descriptor, not a path
+        return file.read(most)
 
 
 def decode(content: bytes) -> str:
