@@ -56,7 +56,7 @@ def _regular_content(descriptor: int, most: int) -> bytes:
         raise UnreadableError("this is a directory, not a file", "name the file in it", "file-directory")
     if not stat.S_ISREG(mode):
         raise UnreadableError("this is not a regular file", "name a file on disk", "file-not-regular")
-    with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - a descriptor, not a path
+    with open(descriptor, "rb", closefd=False) as file:
         return file.read(most)
 
 

@@ -30,7 +30,7 @@ def test_a_duration_is_read_exactly(text: str, nanoseconds: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "5", "s", "5 s", "-5s", "+5s", "5S", "5sec", "1s1m", "1s1s", "1.s", ".5s", "1e3s", "٣s", "5s ", "1_0s"],  # noqa: RUF001 - a digit that is not ASCII
+    ["", "5", "s", "5 s", "-5s", "+5s", "5S", "5sec", "1s1m", "1s1s", "1.s", ".5s", "1e3s", "٣s", "5s ", "1_0s"],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):

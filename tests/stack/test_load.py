@@ -35,7 +35,12 @@ connectors:
     health: {interval: 200ms}
     restart: {<<: *quick, policy: on-failure, limit: {restarts: 3, window: 1m30s}}
     resources:
-      {cpus: [2, 3], nice: -5, scheduler: "fifo:10", timer_slack: 50us, limits: {nofile: 65536, core: unlimited}, oom_score_adj: -900}
+      limits: {nofile: 65536, core: unlimited}
+      cpus: [2, 3]
+      nice: -5
+      scheduler: "fifo:10"
+      timer_slack: 50us
+      oom_score_adj: -900
   s: {type: sim}
 services:
   proxy: {command: [squid, -N], ready: {tcp: "127.0.0.1:3128"}, cwd: /}
@@ -202,7 +207,8 @@ MISTAKES = {
         ["3:36 /bots/b/restart/backoff [backoff-range]"],
     ),
     "numbers that are none": (
-        HEAD + "channel: {buffer_size: '5', max_bots: true}\nbots: {b: {command: [x], restart: {backoff: {factor: .inf}}}}",
+        HEAD
+        + "channel: {buffer_size: '5', max_bots: true}\nbots: {b: {command: [x], restart: {backoff: {factor: .inf}}}}",
         [
             "2:24 /channel/buffer_size [wrong-type]",
             "2:39 /channel/max_bots [wrong-type]",
@@ -222,11 +228,17 @@ MISTAKES = {
             "11:28 /bots/b/resources/limits/files [unknown-value]",
         ],
     ),
-    "a core twice": (HEAD + "bots: {b: {command: [x], resources: {cpus: [1, 1]}}}", ["2:44 /bots/b/resources/cpus [cpus]"]),
+    "a core twice": (
+        HEAD + "bots: {b: {command: [x], resources: {cpus: [1, 1]}}}",
+        ["2:44 /bots/b/resources/cpus [cpus]"],
+    ),
     "a shell line for a command": (HEAD + "bots: {b: {command: python mm.py}}", ["2:21 /bots/b/command [wrong-type]"]),
     "an empty command": (HEAD + "bots: {b: {command: []}}", ["2:21 /bots/b/command [command]"]),
     "a number in a command": (HEAD + "bots: {b: {command: [sleep, 5]}}", ["2:29 /bots/b/command/1 [argument]"]),
-    "no program": (HEAD + "services: {s: {}}\nbots: {b: {}}", ["2:12 /services/s [program-missing]", "3:8 /bots/b [program-missing]"]),
+    "no program": (
+        HEAD + "services: {s: {}}\nbots: {b: {}}",
+        ["2:12 /services/s [program-missing]", "3:8 /bots/b [program-missing]"],
+    ),
     "two programs": (HEAD + "bots: {b: {command: [x], package: y}}", ["2:26 /bots/b/package [program-twice]"]),
     "arguments of no package": (HEAD + "bots: {b: {command: [x], args: [y]}}", ["2:26 /bots/b/args [package-missing]"]),
     "a bot of an exchange's type": (
@@ -244,7 +256,10 @@ MISTAKES = {
         ["2:30 /services/s/ready [ready-check]"],
     ),
     "no ready check": (HEAD + "services: {s: {command: [x], ready: {}}}", ["2:30 /services/s/ready [ready-check]"]),
-    "a ready check for a bot": (HEAD + "bots: {s: {command: [x], ready: {log: x}}}", ["2:26 /bots/s/ready [unknown-key]"]),
+    "a ready check for a bot": (
+        HEAD + "bots: {s: {command: [x], ready: {log: x}}}",
+        ["2:26 /bots/s/ready [unknown-key]"],
+    ),
     "a broken regular expression": (
         HEAD + "services: {s: {command: [x], ready: {log: '['}}}",
         ["2:43 /services/s/ready/log [log-pattern]"],
@@ -320,9 +335,11 @@ MISTAKES = {
     ),
     "a path from home": (HEAD + "bots: {b: {command: [x], cwd: ~/bots}}", ["2:31 /bots/b/cwd [path]"]),
     "variables where a reviewer must see": (
-        "network: ${N:-demo}\nname: ${A:-b}\nconnectors:\n  c:\n    type: ${T:-sim}\n    features: ['${F:-x}']\n"
-        "    depends_on: ['${D:-x}']\n    config:\n      stream_url: wss://${H:-h}\n      urls: ['${U:-x}']\n"
-        "      other: ${S:-ws://x}\n",
+        (
+            "network: ${N:-demo}\nname: ${A:-b}\nconnectors:\n  c:\n    type: ${T:-sim}\n    features: ['${F:-x}']\n"
+            "    depends_on: ['${D:-x}']\n    config:\n      stream_url: wss://${H:-h}\n      urls: ['${U:-x}']\n"
+            "      other: ${S:-ws://x}\n"
+        ),
         [
             "1:10 /network [interpolation-forbidden]",
             "2:7 /name [interpolation-forbidden]",
@@ -334,15 +351,20 @@ MISTAKES = {
             "11:14 /connectors/c/config/other [interpolation-forbidden]",
         ],
     ),
-    "a variable that is not set": (HEAD + "bots:\n  b:\n    command: [x, '${NOT}']", ["4:18 /bots/b/command/1 [variable-unset]"]),
+    "a variable that is not set": (
+        HEAD + "bots:\n  b:\n    command: [x, '${NOT}']",
+        ["4:18 /bots/b/command/1 [variable-unset]"],
+    ),
     "a secret": (
         HEAD + "connectors: {c: {type: x, config: {key: '${secret:k}'}}}",
         ["2:41 /connectors/c/config/key [not-supported-yet]"],
     ),
     "keys of later versions": (
-        "network: mainnet\nsource: {git: https://x, rev: a}\nsecrets: {}\nnotify: {}\nextends: a.yaml\n"
-        "defaults: {restart: {max_age: 1h}}\nconnectors:\n  c:\n    type: sim\n    external: true\n    hooks: {}\n"
-        "    health: {on_stale: restart, min_rate: 0}\n    restart: {max_age: 23h, window: a}\n",
+        (
+            "network: mainnet\nsource: {git: https://x, rev: a}\nsecrets: {}\nnotify: {}\nextends: a.yaml\n"
+            "defaults: {restart: {max_age: 1h}}\nconnectors:\n  c:\n    type: sim\n    external: true\n    hooks: {}\n"
+            "    health: {on_stale: restart, min_rate: 0}\n    restart: {max_age: 23h, window: a}\n"
+        ),
         [
             "1:10 /network [not-supported-yet]",
             "2:10 /source/git [not-supported-yet]",
@@ -369,7 +391,7 @@ MISTAKES = {
             "7:18 /bots/b/depends_on/0 [unknown-unit]",
         ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", MISTAKES)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 
@@ -35,7 +36,8 @@ def test_every_value_and_key_knows_its_place() -> None:
     document = parse("f", "a: 1\nb:\n  ü: [x, {y/z: 2}]\n")
 
     assert document.values == {
-        "": (1, 1), "/a": (1, 4), "/b": (3, 3), "/b/ü": (3, 6), "/b/ü/0": (3, 7), "/b/ü/1": (3, 10), "/b/ü/1/y~1z": (3, 16),
+        "": (1, 1), "/a": (1, 4), "/b": (3, 3), "/b/ü": (3, 6), "/b/ü/0": (3, 7), "/b/ü/1": (3, 10),
+        "/b/ü/1/y~1z": (3, 16),
     }  # fmt: skip
     assert document.keys == {"/a": (1, 1), "/b": (2, 1), "/b/ü": (3, 3), "/b/ü/1/y~1z": (3, 11)}
 
@@ -140,10 +142,8 @@ def test_an_octal_number_says_how_to_write_it() -> None:
 def test_the_garbage_collector_is_left_as_it_was(text: str) -> None:
     for before in (True, False):
         (gc.enable if before else gc.disable)()
-        try:
+        with contextlib.suppress(StackError):
             parse("f", text)
-        except StackError:
-            pass
         after = gc.isenabled()
         gc.enable()
         assert after is before
