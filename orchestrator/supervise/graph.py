@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.deployment.diff import needs_restart
 from orchestrator.deployment.model import Kind, OnRestart, reaches
 from orchestrator.supervise import unit as machine
-from orchestrator.supervise.unit import Begin, Exited, Recycle, Release, Revive, Start, State, Stop, Unit
+from orchestrator.supervise.unit import After, Begin, Exited, Recycle, Release, Revive, Start, State, Stop, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,8 +68,8 @@ class _Turn:
         return running
 
     def edges(self, name: str) -> tuple[Dependency, ...]:
-        unit = self.units[name]
-        return (unit.running or self.spec(name)).depends_on
+        used = self.units[name].running or self.specs.get(name)
+        return () if used is None else used.depends_on
 
     def dependents(self, name: str) -> list[tuple[str, Dependency]]:
         return [(other, edge) for other in self.units for edge in self.edges(other) if edge.unit == name]
@@ -94,36 +94,69 @@ class _Turn:
 
     def _follow_dependencies(self, name: str) -> bool:
         unit = self.units[name]
-        if not unit.alive or unit.stopping is not None:
+        if not unit.alive:
+            return False
+        if unit.stopping is not None and not (unit.stopping.after is After.WAITING and unit.stopping.counted):
             return False
         if name not in self.specs:
             return self.send(name, Stop("removed from the stack"))
+        causes = self._causes(name)
+        for edge, reason, _ in causes:
+            if edge.on_restart is OnRestart.STOP:
+                return self.send(name, Stop(reason))
+        if not causes or unit.stopping is not None:
+            return False
+        _, reason, counted = causes[0]
+        return self.send(name, Recycle(reason, counted))
+
+    def _causes(self, name: str) -> list[tuple[Dependency, str, bool]]:
+        """Return why the unit may not run on: the edge, the reason, and whether that counts as a restart."""
+        unit = self.units[name]
+        causes = []
         for edge in self.edges(name):
             dependency = self.units.get(edge.unit)
             if dependency is None or dependency.state is State.FINISHED:
                 continue
             if dependency.state is State.FAILED:
-                return self.send(name, Recycle(f"{edge.unit} has failed", counted=False))
-            if edge.on_restart is OnRestart.KEEP or not _is_gone(unit, dependency):
-                continue
-            reason = f"{edge.unit} restarted" if dependency.wanted else f"{edge.unit} stops"
-            if edge.on_restart is OnRestart.STOP:
-                return self.send(name, Stop(reason))
-            return self.send(name, Recycle(reason))
-        return False
+                causes.append((edge, f"{edge.unit} has failed", False))
+            elif edge.on_restart is not OnRestart.KEEP and _is_gone(unit, dependency):
+                causes.append((edge, f"{edge.unit} {'restarted' if dependency.wanted else 'stops'}", True))
+        return causes
 
     def _begin_stop(self, name: str) -> bool:
         stopping = self.units[name].stopping
         if stopping is None or stopping.begun is not None:
             return False
-        for other, edge in self.dependents(name):
-            dependent = self.units[other]
-            if not dependent.alive or dependent.state is State.LOST:
-                continue
-            if edge.on_restart is OnRestart.KEEP and dependent.stopping is None:
-                continue
-            return False
+        places = {other: place for place, other in enumerate(self.units)}
+        for other in self._holding(name):
+            if places[other] > places[name] or not self._awaits(other, name):
+                return False
         return self.send(name, Begin())
+
+    def _holding(self, name: str) -> list[str]:
+        """Return the dependents whose end the stop of a unit waits for."""
+        return [
+            other
+            for other, edge in self.dependents(name)
+            if self.units[other].alive
+            and self.units[other].state is not State.LOST
+            and (edge.on_restart is not OnRestart.KEEP or self.units[other].stopping is not None)
+        ]
+
+    def _awaits(self, name: str, other: str) -> bool:
+        """Tell whether the stop of `name` waits, in the end, for `other`: edges of old and new specs can form a cycle."""
+        found = {name}
+        queue = [name]
+        while queue:
+            stopping = self.units[queue[-1]].stopping
+            waiting = stopping is not None and stopping.begun is None
+            for holder in self._holding(queue.pop()) if waiting else ():
+                if holder == other:
+                    return True
+                if holder not in found:
+                    found.add(holder)
+                    queue.append(holder)
+        return False
 
     def _release(self, name: str) -> bool:
         unit = self.units[name]
@@ -186,10 +219,14 @@ def _exit(turn: _Turn, name: str, event: Exited) -> None:
     if before.stopping is not None:
         return
     for other, edge in turn.dependents(name):
-        died = turn.units[other].died
-        just_now = died is not None and turn.now - died <= TOGETHER
-        if edge.on_restart is OnRestart.RESTART and just_now and turn.spec(other).kind is Kind.BOT:
+        unit = turn.units[other]
+        just_now = unit.died is not None and turn.now - unit.died <= TOGETHER
+        if not just_now or unit.born < before.born or turn.spec(other).kind is not Kind.BOT:
+            continue
+        if edge.on_restart is OnRestart.RESTART:
             turn.send(other, Revive(f"{name} died with it"))
+        elif edge.on_restart is OnRestart.STOP:
+            turn.send(other, Stop(f"{name} died with it"))
 
 
 def _died_with(turn: _Turn, unit: Unit, edge: Dependency) -> bool:
@@ -216,7 +253,7 @@ def apply(graph: Graph, deployment: Deployment, now: float, *, only: Iterable[st
             if fields:
                 turn.send(name, Recycle(f"changed: {', '.join(fields)}", counted=False))
             else:
-                turn.units[name] = replace(unit, running=new)
+                turn.units[name] = replace(unit, running=_taken_up(unit.running, new))
     turn.specs = specs
     turn.units = {name: unit for name, unit in turn.units.items() if name in specs or unit.alive}
     chosen = set(specs) if only is None else set(only)
@@ -227,6 +264,12 @@ def apply(graph: Graph, deployment: Deployment, now: float, *, only: Iterable[st
     turn.units = {name: turn.units[name] for name in [*specs, *(n for n in turn.units if n not in specs)]}
     turn.settle()
     return turn.done()
+
+
+def _taken_up(running: UnitSpec, new: UnitSpec) -> UnitSpec:
+    """Return `new` for a process that runs on: it stays attached to what it was started on."""
+    named = {edge.unit for edge in new.depends_on}
+    return replace(new, depends_on=(*new.depends_on, *(edge for edge in running.depends_on if edge.unit not in named)))
 
 
 def stop(graph: Graph, names: Iterable[str], reason: str, now: float, *, hurry: bool = False) -> tuple[Graph, Todo]:

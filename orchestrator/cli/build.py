@@ -1,0 +1,32 @@
+"""`hftstack build`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from orchestrator.cli import building, target
+from orchestrator.cli.stackfile import load
+from orchestrator.resolve import build_request
+
+
+@click.command("build")
+@click.argument("file", type=click.Path(path_type=Path))
+def command(file: Path) -> None:
+    r"""Build what the stack needs: all its connectors' features, and its own Rust programs, in one cargo build.
+
+    Exits 4 with the compiler's errors in full when that fails.
+
+    \b
+    hftstack build stacks/prod.yaml
+    """
+    stack = load(file, os.environ)
+    home = target.home().stack(stack.name)
+    request = build_request(stack, home=home)
+    if request is None:
+        click.echo(f"{stack.name} needs nothing of cargo")
+        return
+    home.prepare()
+    click.echo(building.line(building.ensure(request)))

@@ -1,0 +1,110 @@
+"""`hftstack`: finds the verb, and maps every error to the terminal and to an exit code, once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+from orchestrator.errors import HftstackError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS: Final = {
+    "validate": "Check a stack file and the files it names.",
+    "build": "Build what the stack needs with cargo.",
+    "up": "Start a stack, or change a running one to what its file says.",
+    "down": "Stop a stack: bots first, then connectors, nothing left behind.",
+    "status": "Show what is live, what is blind, since when and why.",
+    "logs": "Show the units' output.",
+    "probe": "Look at channels from outside, without touching them.",
+}
+_ANYWHERE: Final = frozenset({"validate"})
+INTERRUPTED: Final = 130
+
+
+class Verbs(click.Group):
+    """Imports a verb when it is called; help and completion come from the table alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which people meet them."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the verb's command."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        if cmd_name not in _ANYWHERE and sys.platform != "linux":
+            raise RefusedError(f"`hftstack {cmd_name}` runs on Linux only", hint="validate works everywhere")
+        command = import_module(f"orchestrator.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - the table and the modules are held together by a test
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs' short help."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb; an unknown one is an error that names the nearest."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415 - for a mistyped verb only
+
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the verbs that begin with what was typed."""
+        del ctx
+        return [CompletionItem(verb, help=text) for verb, text in VERBS.items() if verb.startswith(incomplete)]
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(None, "--version", package_name="hftstack", message="hftstack %(version)s")
+def cli() -> None:
+    r"""Run HftBacktest live connectors and their bots from one stack file.
+
+    \b
+    hftstack up stacks/prod.yaml      validate, build, start in order, prove every channel live
+    hftstack status                   what is live, what is blind, since when and why
+    hftstack down                     bots first, then connectors, nothing left behind
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with design section 9's exit code."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        result = cli.main(args=None if argv is None else list(argv), prog_name="hftstack", standalone_mode=False)
+    except HftstackError as error:
+        _tell(str(error))
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _tell("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return result if isinstance(result, int) else 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - the one place for errors

@@ -1,0 +1,109 @@
+"""`hftstack probe`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.channel.location import Location, locate
+from orchestrator.channel.nodes import scan_nodes
+from orchestrator.channel.probe import Probe
+from orchestrator.channel.verdict import Verdict
+from orchestrator.cli import target, terminal
+from orchestrator.errors import NotReachedError
+from orchestrator.observe.table import render
+from orchestrator.supervise import records
+from orchestrator.supervise.process import command_line
+
+_HEAD = ("CHANNEL", "VERDICT", "OWNER", "ICEORYX2", "BOTS")
+
+
+@click.command("probe")
+@click.argument("stack", required=False)
+@click.option("--channel", "names", multiple=True, metavar="NAME", help="A channel by name, of no stack or any.")
+@click.option(
+    "--cwd",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=Path(),
+    help="With --channel: the directory whose iceoryx2 configuration counts.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(stack: str | None, names: tuple[str, ...], cwd: Path, *, form: str) -> int:
+    r"""Look at channels from outside: owner, version, bots attached, messages written and waiting.
+
+    Reads files only; opens no iceoryx2 service and takes no bot's place. Exits 0 when every channel is live, else 5.
+
+    \b
+    hftstack probe
+    hftstack probe --channel bf
+    """
+    found = [_look(name, location, pid) for name, location, pid in _wanted(stack, names, cwd)]
+    if form == "json":
+        click.echo(json.dumps(found))
+    else:
+        rows = [_HEAD, *(_row(channel) for channel in found)]
+        for line in render(rows, terminal.width(sys.stdout)):
+            click.echo(line)
+    live = found and all(channel["verdict"] == Verdict.LIVE.value for channel in found)
+    return 0 if live else NotReachedError.exit_code
+
+
+def _wanted(stack: str | None, names: tuple[str, ...], cwd: Path) -> list[tuple[str, Location, int | None]]:
+    if names:
+        location = locate(cwd.absolute(), _home())
+        return [(name, location, None) for name in names]
+    home = target.find(stack)
+    deployment = records.read_deployment(home.deployment)
+    from orchestrator.observe.unsupervised import living  # noqa: PLC0415 - only where a stack is meant
+
+    pids = living(home)
+    return [
+        (unit.name, Location(unit.channel.root, unit.channel.prefix), pids.get(unit.name))
+        for unit in (() if deployment is None else deployment.units)
+        if unit.channel is not None
+    ]
+
+
+def _home() -> Path | None:
+
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        return None
+
+
+def _look(name: str, location: Location, pid: int | None) -> dict[str, Any]:
+    probe = Probe(location, name)
+    nodes = scan_nodes(location)
+    reading = probe.scan(nodes, pid=pid)
+    if pid is None and reading.verdict is Verdict.FOREIGN and reading.owner is not None:
+        reading = probe.scan(nodes, pid=reading.owner)
+    probe.close()
+    return {
+        "channel": name,
+        "verdict": reading.verdict.value,
+        "owner": reading.owner,
+        "iceoryx2": None if reading.version is None else ".".join(map(str, reading.version)),
+        "bots": [
+            {"pid": link.pid, "written": link.written, "lag": link.lag, "command": command_line(link.pid)}
+            for link in reading.bots
+        ],
+        "detail": reading.detail,
+    }
+
+
+def _row(channel: dict[str, Any]) -> tuple[str, ...]:
+    bots = ", ".join(f"{bot['pid']} written {bot['written']} lag {bot['lag']}" for bot in channel["bots"])
+    return (
+        channel["channel"],
+        channel["verdict"],
+        "-" if channel["owner"] is None else str(channel["owner"]),
+        channel["iceoryx2"] or "-",
+        bots or channel["detail"] or "-",
+    )

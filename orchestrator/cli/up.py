@@ -1,0 +1,202 @@
+"""`hftstack up`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import building, target, terminal
+from orchestrator.cli.stackfile import load, summary
+from orchestrator.control import messages
+from orchestrator.control.client import NotSupervisedError
+from orchestrator.deployment import codec
+from orchestrator.errors import HftstackError, InterruptedByUserError, NotReachedError, RefusedError
+from orchestrator.observe import logs, selection
+from orchestrator.observe.advice import advise
+from orchestrator.observe.climb import Climb
+from orchestrator.observe.table import duration
+from orchestrator.observe.unsupervised import living
+from orchestrator.resolve import build_request, resolve, reuse
+from orchestrator.resolve.preflight import check
+from orchestrator.supervise import lock, records
+from orchestrator.supervise.launch import become, launch
+
+if TYPE_CHECKING:
+    from orchestrator.build import BuildResult
+    from orchestrator.control.client import Client
+    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.model import Deployment
+    from orchestrator.stack.model import Stack
+
+_LAST_LINES = 12
+
+
+@click.command("up")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
+@click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Wait no longer.")
+def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | None) -> int:
+    r"""Start a stack, or change a running one to what its file says.
+
+    Validates, builds with cargo, starts in the order of the dependencies, and returns when every unit is ready. On a
+    running stack only what differs is touched. Exits 5 when a unit did not reach its target; what runs is left running.
+    Ctrl-C stops what this `up` started.
+
+    \b
+    hftstack up stacks/prod.yaml
+    """
+    begun = time.monotonic()
+    stack = load(file, os.environ)
+    home = target.home().stack(stack.name)
+    _refuse_other_file(stack, home)
+    home.prepare()
+    click.echo(f"{stack.name}  {stack.network}  {summary(stack)}")
+    binaries = _binaries(stack, home, no_build=no_build)
+    resolution = resolve(stack, home=home, binaries=binaries, environ=os.environ)
+    warnings = check(resolution.deployment, home, living(home))
+    for warning in (*resolution.warnings, *warnings):
+        terminal.say(f"warning: {warning}")
+    if foreground:
+        _stay(home, resolution.deployment)
+    client = target.connect(home, timeout=30.0)
+    if client is None:
+        launch(home, os.environ)
+        client = target.connect(home, timeout=30.0)
+    if client is None:
+        raise HftstackError("the supervisor left at once", where=str(home.supervisor_log))
+    with client:
+        result = _Ascent(client, resolution.deployment).run(timeout)
+    return _tell(stack, home, result, time.monotonic() - begun)
+
+
+def _refuse_other_file(stack: Stack, home: StackHome) -> None:
+    deployed = selection.deployed_file(home)
+    if deployed is not None and deployed != str(stack.file) and (lock.holder(home.lock) is not None or living(home)):
+        raise RefusedError(
+            f"a stack named {stack.name} is running from {deployed}",
+            where=str(stack.file),
+            hint="give this one another `name:`, or stop that one first",
+        )
+
+
+def _binaries(stack: Stack, home: StackHome, *, no_build: bool) -> BuildResult | None:
+    if no_build:
+        return reuse(stack, home=home)
+    request = build_request(stack, home=home)
+    if request is None:
+        return None
+    result = building.ensure(request)
+    click.echo(building.line(result))
+    return result
+
+
+def _stay(home: StackHome, deployment: Deployment) -> None:
+    pid = lock.holder(home.lock)
+    if pid is not None:
+        raise RefusedError(
+            f"{home.name} is supervised already, by pid {pid}", hint="`hftstack up` without --foreground changes it"
+        )
+    path = home.runtime / "bring.json"
+    records.replace_file(path, codec.encode(deployment), durable=False)
+    become(home, os.environ, path)
+
+
+class _Ascent:
+    """One `apply` as it is watched from the terminal."""
+
+    def __init__(self, client: Client, deployment: Deployment) -> None:
+        self._client = client
+        self._deployment = deployment
+        self._climb = Climb(deployment)
+        self._lively = terminal.is_lively(sys.stderr)
+
+    def run(self, timeout: float | None) -> dict[str, Any]:
+        """Return the result of `apply`. Raises what the supervisor raised, InterruptedByUserError after Ctrl-C."""
+        params = {"deployment": codec.plain(self._deployment), "timeout": timeout}
+        identifier = self._client.send("apply", params)
+        try:
+            return self._listen(identifier)
+        except KeyboardInterrupt:
+            self._erase()
+            terminal.say("interrupted: stopping what this `up` started (Ctrl-C again leaves it running)")
+            self._client.call("abort", patient=True)
+            raise InterruptedByUserError("stopped what this `up` had started") from None
+        finally:
+            self._erase()
+
+    def _listen(self, identifier: int) -> dict[str, Any]:
+        for message in self._client.messages(patient=True):
+            if message.get("id") == identifier:
+                if "error" in message:
+                    raise messages.raised(message["error"])
+                result: dict[str, Any] = message["result"]
+                return result
+            if message.get("method") == "event":
+                line, remark = self._climb.hear(message["params"])
+                self._erase()
+                if line is not None:
+                    click.echo(line)
+                if remark is not None:
+                    terminal.say(remark)
+                self._draw()
+        raise NotSupervisedError("the supervisor went away", hint="run `hftstack up` again: it takes the units over")
+
+    def _draw(self) -> None:
+        waiting = self._climb.waiting()
+        if self._lively and waiting:
+            columns = terminal.width(sys.stderr) or 80
+            sys.stderr.write(waiting[: columns - 1])
+            sys.stderr.flush()
+
+    def _erase(self) -> None:
+        if self._lively:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _tell(stack: Stack, home: StackHome, result: dict[str, Any], seconds: float) -> int:
+    if result["reached"]:
+        click.echo(f"up in {duration(seconds)}{_changes(result['change'])}.  hftstack status | logs -f | down")
+        return 0
+    units = {unit["name"]: unit for unit in result["units"]}
+    blamed = [name for name in result["blocked"] if units[name]["state"] != "waiting"] or result["blocked"]
+    for name in blamed:
+        terminal.say(_failure(units[name], home))
+    waiting = [name for name in result["blocked"] if name not in blamed]
+    if waiting:
+        terminal.say(f"still waiting: {', '.join(waiting)}")
+    running = [unit["name"] for unit in result["units"] if unit["pid"] is not None]
+    left = f"left running: {', '.join(running)}" if running else "nothing runs"
+    terminal.say(f"{stack.name} is not up after {duration(seconds)}; {left}.  hftstack status | logs | down")
+    return NotReachedError.exit_code
+
+
+def _changes(change: dict[str, Any]) -> str:
+    """Return what an `up` on a running stack did; nothing for one that started it all."""
+    if change["added"] and not any(change[word] for word in ("removed", "restarted", "adopted", "kept")):
+        return ""
+    words = ("added", "removed", "restarted", "adopted")
+    parts = [f"{word} {', '.join(change[word])}" for word in words if change[word]]
+    return f", {'; '.join(parts) or 'nothing to change'}"
+
+
+def _failure(unit: dict[str, Any], home: StackHome) -> str:
+    last = logs.tail(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
+    reached = unit["level"] or "not started"
+    lines = [f"{unit['name']}: {unit['target']} not reached: {unit['state']}, {reached}"]
+    if unit["why"]:
+        lines[0] += f": {unit['why']}"
+    if unit["waits_for"]:
+        lines[0] += f", waits for {', '.join(unit['waits_for'])}"
+    lines += [f"    | {line}" for line in last]
+    advice = advise(unit, last)
+    if advice:
+        lines.append(f"    {advice}")
+    lines.append(f"    hftstack logs {home.name} {unit['name']}")
+    return "\n".join(lines)

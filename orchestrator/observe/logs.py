@@ -1,0 +1,117 @@
+"""The output of units, as their files have it: the last lines, and what comes after them."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from orchestrator.deployment.homes import StackHome
+
+_BLOCK: Final = 1 << 16
+_POLL: Final = 0.1
+_INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
+_CONTROL: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def tail(path: Path, count: int) -> list[str]:
+    """Return the last `count` lines of a file, without colours; none when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            data = b""
+            while end > 0 and data.count(b"\n") <= count:
+                size = min(_BLOCK, end)
+                end -= size
+                file.seek(end)
+                data = file.read(size) + data
+    except OSError:
+        return []
+    text = data.decode(errors="replace")
+    return [_CONTROL.sub("", line) for line in text.splitlines()[-count:]] if count else []
+
+
+def files(home: StackHome, unit: str) -> list[Path]:
+    """Return the logs of a unit, one a start, oldest first."""
+    return sorted(path for path in (home.logs / unit).glob("*.log") if path.stem.isdecimal())
+
+
+def history(home: StackHome, units: list[str], count: int | None) -> list[tuple[str, str]]:
+    """Return (unit, line): the last `count` lines of each unit over its starts, None for all, in the order of time.
+
+    A line without an instant of its own stands behind the line before it.
+    """
+    stamped = []
+    for unit in units:
+        lines: list[str] = []
+        for path in reversed(files(home, unit)):
+            missing = None if count is None else count - len(lines)
+            if missing == 0:
+                break
+            lines = [*(_all(path) if missing is None else tail(path, missing)), *lines]
+        instant = ""
+        for place, line in enumerate(lines):
+            found = _INSTANT.match(line)
+            instant = found.group(1) if found else instant
+            stamped.append((instant, unit, place, line))
+    return [(unit, line) for _, unit, _, line in sorted(stamped)]
+
+
+def _all(path: Path) -> list[str]:
+    try:
+        return [_CONTROL.sub("", line) for line in path.read_text(errors="replace").splitlines()]
+    except OSError:
+        return []
+
+
+class Follower:
+    """Follows a unit's output over its starts: when a new log appears, the old one is read to its end first."""
+
+    def __init__(self, home: StackHome, unit: str) -> None:
+        """Begin at the end of what is there now."""
+        self._home = home
+        self.unit = unit
+        self._path = next(reversed(files(home, unit)), None)
+        self._offset = self._path.stat().st_size if self._path is not None else 0
+        self._rest = b""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that are complete by now."""
+        while True:
+            yield from self._read()
+            later = [path for path in files(self._home, self.unit) if self._path is None or path > self._path]
+            if not later:
+                return
+            yield from self._read()
+            if self._rest:
+                yield _CONTROL.sub("", self._rest.decode(errors="replace"))
+            self._path, self._offset, self._rest = later[0], 0, b""
+
+    def _read(self) -> Iterator[str]:
+        if self._path is None:
+            return
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except OSError:
+            return
+        self._offset += len(data)
+        *complete, self._rest = (self._rest + data).split(b"\n")
+        for line in complete:
+            yield _CONTROL.sub("", line.decode(errors="replace"))
+
+
+def follow(home: StackHome, units: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield (unit, line) for what is written from now on, for ever."""
+    followers = [Follower(home, unit) for unit in units]
+    while True:
+        for follower in followers:
+            for line in follower.lines():
+                yield follower.unit, line
+        time.sleep(_POLL)

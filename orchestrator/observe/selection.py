@@ -1,0 +1,66 @@
+"""Which stack a command means: by name, by the path of its file, or the only one that runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import UsageError
+from orchestrator.supervise import lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.deployment.homes import Home, StackHome
+
+
+def select(home: Home, wanted: str | None, *, is_running: Callable[[StackHome], bool] | None = None) -> StackHome:
+    """Return the stack that `wanted` names: a name, or a stack file's path as it was given to `up`.
+
+    None means the one stack that runs. Raises UsageError when that is none, or several. The file is not read: it may
+    have changed, or be gone.
+    """
+    if wanted is None:
+        return _only_one(home, is_running or runs)
+    if is_path(wanted):
+        path = str(Path(wanted).absolute())
+        resolved = str(Path(wanted).resolve())
+        for name in home.stacks():
+            if deployed_file(home.stack(name)) in {path, resolved}:
+                return home.stack(name)
+        raise UsageError(f"no stack was ever started from {wanted} here", hint="hftstack up FILE starts one")
+    if wanted not in home.stacks():
+        known = ", ".join(home.stacks())
+        raise UsageError(
+            f"no stack is named {wanted} here", hint=f"there is {known}" if known else "hftstack up FILE starts one"
+        )
+    return home.stack(wanted)
+
+
+def _only_one(home: Home, is_running: Callable[[StackHome], bool]) -> StackHome:
+    running = [name for name in home.stacks() if is_running(home.stack(name))]
+    if len(running) == 1:
+        return home.stack(running[0])
+    if not running:
+        raise UsageError("no stack is running", hint="hftstack up FILE starts one")
+    raise UsageError(f"{len(running)} stacks are running: {', '.join(running)}", hint="name the one that is meant")
+
+
+def is_path(text: str) -> bool:
+    """Tell a stack file's path from a stack's name."""
+    return "/" in text or text.endswith((".yaml", ".yml"))
+
+
+def deployed_file(home: StackHome) -> str | None:
+    """Return the stack file that is deployed, None when nothing readable is."""
+    try:
+        found = json.loads(home.deployment.read_bytes()).get("file")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def runs(home: StackHome) -> bool:
+    """Tell whether a stack is supervised, or has processes that outlived their supervisor."""
+    return lock.holder(home.lock) is not None or home.units.exists()

@@ -1,0 +1,89 @@
+"""The status of a stack for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from orchestrator.observe.table import duration, render
+
+_HEAD: Final = ("UNIT", "KIND", "STATE", "LEVEL", "PID", "FOR", "RESTARTS", "CHANNEL")
+_COLOURS: Final = {"up": "32", "finished": "32", "failed": "31", "lost": "31", "stopped": "2"}
+_SILENT: Final = 5.0
+"""Seconds without a message that are worth a word."""
+
+
+def is_well(status: dict[str, Any]) -> bool:
+    """Tell whether the stack is supervised and every wanted unit at its target."""
+    return bool(status["supervised"] and status["units"] and all(unit["reached"] for unit in status["units"]))
+
+
+def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool) -> list[str]:
+    """Return the table; `now` in seconds since the epoch, `width` in columns or None for as wide as it is."""
+    rows = [_HEAD, *(_row(unit, status["units"], now) for unit in status["units"])]
+    table = render(rows, width)
+    if colour:
+        coloured = zip(table[1:], status["units"], strict=True)
+        table = [f"\x1b[1m{table[0]}\x1b[0m", *(_colour(text, unit) for text, unit in coloured)]
+    if not status["supervised"]:
+        table.append(f"{status['stack']} is not supervised: hftstack up {status['file'] or 'FILE'}")
+    return table
+
+
+def _colour(text: str, unit: dict[str, Any]) -> str:
+    code = _COLOURS.get(unit["state"], "33") if unit["reached"] or unit["state"] != "up" else "33"
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _row(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> tuple[str, ...]:
+    return (
+        unit["name"],
+        unit["kind"],
+        unit["state"],
+        unit["level"] or "-",
+        "-" if unit["pid"] is None else str(unit["pid"]),
+        "-" if unit["since"] is None else duration(max(0.0, now - seconds(unit["since"]))),
+        str(unit["restarts"]),
+        _remark(unit, units),
+    )
+
+
+def seconds(text: str) -> float:
+    """Return an RFC 3339 instant as seconds since the epoch."""
+    return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+
+
+def _remark(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
+    if unit["state"] == "waiting" and unit["waits_for"]:
+        return f"waits for {', '.join(unit['waits_for'])}" + (f" ({unit['why']})" if unit["why"] else "")
+    if unit["state"] in {"failed", "backoff", "lost", "stopping", "waiting"} or (unit["why"] and not unit["reached"]):
+        return unit["why"] or ""
+    if unit["state"] == "stopped":
+        return unit["unclean"] or ("" if unit["exit"] is None else f"exit {unit['exit']}")
+    if unit["channel"] is not None:
+        return _channel(unit, units)
+    return f"on {', '.join(unit['depends_on'])}" if unit["depends_on"] else ""
+
+
+def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
+    channel = unit["channel"]
+    parts = []
+    if channel["verdict"] != "live":
+        parts.append(
+            f"{channel['verdict'] or 'not seen yet'}" + (f": {channel['detail']}" if channel["detail"] else "")
+        )
+    bots = channel["bots"]
+    silent = channel["silent"]
+    if not bots:
+        parts.append("no bot")
+    elif silent is None or silent > _SILENT:
+        blind = [other["name"] for other in units if unit["name"] in other["depends_on"] and other["kind"] == "bot"]
+        since = "yet" if silent is None else f"for {duration(silent)}"
+        parts.append(f"no message {since}" + (f", bot {', '.join(blind)} blind" if blind else ""))
+    else:
+        rate = "" if channel["rate"] is None else f"{channel['rate']:.0f}/s, "
+        lag = max(bot["lag"] for bot in bots)
+        parts.append(f"{rate}{len(bots)} bot{'s' if len(bots) != 1 else ''}, lag {lag}")
+    if unit["proven"] is False:
+        parts.append("stream unproven")
+    return ", ".join(parts)

@@ -1,0 +1,78 @@
+"""The status of a stack that no supervisor speaks for, from what is on disk and in /proc."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.deployment.model import Level
+from orchestrator.supervise import records
+from orchestrator.supervise.process import ProcessId, boot_id, identity, members
+from orchestrator.supervise.records import Intent
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.homes import StackHome
+
+
+def status(home: StackHome) -> dict[str, Any]:
+    """Return the object of `status --format json`, supervised false. Raises RefusedError for damaged records."""
+    deployment = records.read_deployment(home.deployment)
+    intents = records.read_intents(home.intent).units
+    alive = living(home)
+    units = []
+    for spec in () if deployment is None else deployment.units:
+        intent = intents.get(spec.name)
+        pid = alive.get(spec.name)
+        state = "up" if pid is not None else "stopped"
+        if pid is None and intent is not None and intent.intent in {Intent.FAILED, Intent.FINISHED}:
+            state = intent.intent.value
+        units.append(
+            {
+                "name": spec.name,
+                "kind": spec.kind.value,
+                "state": state,
+                "level": None if pid is None else Level.STARTED.value,
+                "pid": pid,
+                "since": None,
+                "restarts": 0,
+                "exit": None,
+                "proven": None,
+                "channel": None,
+                "wanted": intent is not None and intent.intent is Intent.UP,
+                "target": spec.target.value,
+                "reached": False,
+                "why": None if intent is None else intent.why,
+                "waits_for": [],
+                "depends_on": [edge.unit for edge in spec.depends_on],
+                "unclean": None,
+                "log": _last_log(home, spec.name),
+            }
+        )
+    return {
+        "stack": home.name,
+        "file": None if deployment is None else deployment.file,
+        "network": None if deployment is None else deployment.network,
+        "supervised": False,
+        "supervisor": None,
+        "units": units,
+    }
+
+
+def living(home: StackHome) -> dict[str, int]:
+    """Return the pid of each recorded unit whose process is still the recorded one."""
+    known = records.read_units(home.units, boot_id())
+    return {
+        name: record.pid
+        for name, record in known.items()
+        if identity(record.pid) == ProcessId(record.pid, record.start)
+    }
+
+
+def _last_log(home: StackHome, unit: str) -> str | None:
+    logs = sorted((home.logs / unit).glob("*.log"))
+    return str(logs[-1]) if logs else None
+
+
+def remains(home: StackHome) -> bool:
+    """Tell whether anything of the stack still runs: a recorded process, or one with the stack's marker."""
+    prefix = f"{home.home.uid}/{home.home.digest}/{home.name}/"
+    return bool(living(home) or members(prefix))

@@ -1,0 +1,84 @@
+"""Starting a supervisor from the command line: detached, or in place of this process."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from orchestrator.errors import HftstackError
+from orchestrator.supervise import lock
+from orchestrator.supervise.process import MARKER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.deployment.homes import StackHome
+
+_BOOT: Final = Path(__file__).with_name("boot.py")
+_WITHIN: Final = 30.0
+_KEPT: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HFTSTACK_HOME")
+
+
+def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -> None:
+    """Start a supervisor in a session of its own and return when its socket listens, or another one's does.
+
+    `hold`: it starts nothing that is down. Raises HftstackError when it did not come up.
+    """
+    readable, writable = os.pipe()
+    with home.supervisor_log.open("ab") as log:
+        begun = log.tell()
+        process = subprocess.Popen(
+            [*_command(home.name), "--ready-fd", str(writable), *(["--hold"] if hold else [])],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment(environ),
+            pass_fds=(writable,),
+            start_new_session=True,
+        )
+    os.close(writable)
+    try:
+        if select.select([readable], [], [], _WITHIN)[0] and os.read(readable, 16):
+            process.returncode = 0  # detached: it is nobody's to wait for
+            return
+    finally:
+        os.close(readable)
+    until = time.monotonic() + _WITHIN
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.005)
+    if lock.holder(home.lock) is not None and _listens(home, until):
+        return
+    said = home.supervisor_log.read_bytes()[begun:].decode(errors="replace").strip()
+    raise HftstackError("the supervisor did not start", where=str(home.supervisor_log), detail=said or None)
+
+
+def _listens(home: StackHome, until: float) -> bool:
+    while time.monotonic() < until:
+        if home.socket.exists():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def become(home: StackHome, environ: Mapping[str, str], deployment: Path) -> NoReturn:
+    """Replace this process by a supervisor in the foreground that brings a deployment in at once."""
+    command = [*_command(home.name), "--foreground", "--deployment", str(deployment)]
+    os.chdir("/")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command[0], command, environment(environ))  # noqa: S606 - the point: no shell, this very process
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a supervisor may see of the caller's environment: nothing that could hold a key."""
+    return {key: environ[key] for key in _KEPT if key in environ and key != MARKER}
+
+
+def _command(stack: str) -> list[str]:
+    return [sys.executable, "-I", "-S", str(_BOOT), stack]
