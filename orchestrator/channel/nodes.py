@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import struct
@@ -17,6 +16,7 @@ _QUESTION: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives on Linux
 _MONITOR: Final = ".node_monitor"
 _TYPE_HASH: Final = 40
+_SWEEP: Final = 64
 
 
 class Nodes:
@@ -31,7 +31,9 @@ class Nodes:
     def __init__(self, location: Location) -> None:
         self.location = location
         self._directory = Path(location.root, "nodes")
+        self._rounds = 0
         self._monitors: dict[int, int] = {}
+        self._owners: dict[int, int] = {}
         self._pids: dict[int, int | None] = {}
         self._shared_memory: dict[str, str] | None = None
 
@@ -39,6 +41,11 @@ class Nodes:
         """Begin a new round: what was learnt in the last one is asked again."""
         self._pids.clear()
         self._shared_memory = None
+        self._rounds += 1
+        if self._rounds % _SWEEP == 0:
+            # nodes that nobody asks for any more: their monitors are closed when their owners are gone
+            for node in list(self._monitors):
+                self._ask(node)
 
     def pid(self, node: int) -> int | None:
         """Return the pid of a living node's process, None when the node is dead.
@@ -78,9 +85,9 @@ class Nodes:
 
     def forget(self, pid: int) -> None:
         """Close the monitors of a process that exited."""
-        for node in [node for node, owner in self._pids.items() if owner == pid]:
+        for node in [node for node, owner in self._owners.items() if owner == pid]:
             self._close(node)
-            del self._pids[node]
+            self._pids.pop(node, None)
 
     def close(self) -> None:
         """Close every descriptor; the next question opens what it needs."""
@@ -102,9 +109,11 @@ class Nodes:
             self._close(node)
             return None
         # the kernel gives 0 or -1 for a holder outside our pid namespace
-        return max(0, int(pid))
+        self._owners[node] = owner = max(0, int(pid))
+        return owner
 
     def _close(self, node: int) -> None:
+        self._owners.pop(node, None)
         descriptor = self._monitors.pop(node, None)
         if descriptor is not None:
             os.close(descriptor)
@@ -129,10 +138,8 @@ class Nodes:
         try:
             with os.scandir(_SHARED_MEMORY) as entries:
                 names = [entry.name for entry in entries]
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR):
-                return {}
-            raise
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
         for name in names:
             if not name.startswith(start):
                 continue

@@ -45,6 +45,7 @@ class Probe:
         self._links: tuple[Connection, ...] | None = None
         self._data: tuple[int, Path] | None = None
         self._lived: int | None = None
+        self._proven: tuple[object, ...] = ()
 
     def scan(self, nodes: Nodes, *, pid: int | None) -> Reading:
         """Look at everything once; `nodes` is one round of the same location, shared with other probes.
@@ -82,6 +83,7 @@ class Probe:
         """Close every descriptor; the next scan opens what it needs."""
         self._links = None
         self._lived = None
+        self._proven = ()
         self._data = None
         for connection in self._connections.values():
             connection.close()
@@ -132,12 +134,15 @@ class Probe:
         unknown = next((view for view in views if view.state is State.UNKNOWN), None)
         owned = all(claim.tagged for claim in claims)
         port = claims[0].port
-        if unknown is None and owned and port is not None:
+        intact = unknown is None and owned and port is not None
+        if pid is not None and not (intact and self._is_proven(pid)):
+            if (name := detached(pid, self._place)) is not None:
+                return Verdict.SPLIT, None, f"{name} was removed or replaced while process {pid} uses it"
+            self._proven = self._proof(pid)
+        if intact and port is not None:
             if self._has_data(nodes, port):
                 return Verdict.LIVE, pid, None
             return Verdict.CORRUPT, pid, f"publisher of {self._outgoing.name} without data segment"
-        if pid is not None and (name := detached(pid, self._place)) is not None:
-            return Verdict.SPLIT, None, f"{name} was removed or replaced while process {pid} uses it"
         foreign = [
             other
             for view, claim in zip(views, claims, strict=True)
@@ -184,6 +189,13 @@ class Probe:
             return Verdict.RELEASED, owner, f"process {pid} has no port on {' and '.join(absent)} any more"
         unfinished = next((view.detail for view in views if view.state is State.UNFINISHED), None)
         return Verdict.STARTING, owner, unfinished or f"process {pid} has no port on {' and '.join(absent)} yet"
+
+    def _proof(self, pid: int) -> tuple[object, ...]:
+        return pid, self._outgoing.stamp, self._incoming.stamp
+
+    def _is_proven(self, pid: int) -> bool:
+        """Tell whether these very files were already compared with those that the process holds."""
+        return self._proven == self._proof(pid)
 
     def _place(self, name: str) -> Path | None:
         return self._outgoing.place(name) or self._incoming.place(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ _LARGEST_STATIC: Final = 1 << 16
 _LARGEST_DYNAMIC: Final = 1 << 24
 _TRIES: Final = 3
 _OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 
 
 class State(Enum):
@@ -87,6 +85,11 @@ class ServiceFiles:
             return View(State.CORRUPT, f"static config of {self.name} names {self._static.name!r}")
         return self._look_at_segment(nodes, self._static)
 
+    @property
+    def stamp(self) -> tuple[object, ...]:
+        """What tells these very files from others that may come to lie at the same paths."""
+        return self._static_stamp, None if self._segment is None else self._segment.identity
+
     def unchanged(self) -> bool:
         """Tell, in one pread, that no port came or went since the last look; False after a look that found none."""
         return self._segment is not None and self._segment.unchanged()
@@ -121,24 +124,26 @@ class ServiceFiles:
             os.close(descriptor)
 
     def _look_at_segment(self, nodes: Nodes, static: StaticConfig) -> View:
-        name = nodes.shared_memory(f"{static.dynamic}.dynamic") if self._segment is None else self._segment.path.name
-        missing = View(State.CORRUPT, f"static config of {self.name} without dynamic segment")
-        if name is None:
-            return missing
-        path = SHARED_MEMORY / name
+        segment = self._segment
         try:
+            path = self._find(nodes, static) if segment is None else segment.path
             found = path.stat()
             if not found.st_mode & stat.S_IRUSR:
                 return View(State.UNFINISHED, f"dynamic segment of {self.name} is being initialised")
-            if self._segment is None or self._segment.identity != (found.st_dev, found.st_ino):
+            if segment is None or segment.identity != (found.st_dev, found.st_ino):
                 self.close()
-                self._segment = _Segment(path, static, self.name)
-        except OSError as error:
-            if error.errno in _GONE:
-                self.close()
-                return missing
-            raise
-        return self._segment.read()
+                segment = self._segment = _Segment(path, static, self.name)
+        except FileNotFoundError:
+            self.close()
+            return View(State.CORRUPT, f"static config of {self.name} without dynamic segment")
+        return segment.read()
+
+    @staticmethod
+    def _find(nodes: Nodes, static: StaticConfig) -> Path:
+        name = nodes.shared_memory(f"{static.dynamic}.dynamic")
+        if name is None:
+            raise FileNotFoundError
+        return SHARED_MEMORY / name
 
 
 class _Segment:
