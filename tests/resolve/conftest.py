@@ -68,7 +68,7 @@ def desk(tmp_path: Path, short_path: Path) -> Desk:
     home = locate({"HFTSTACK_HOME": str(short_path)}).stack("desk")
     home.prepare()
     folder = tmp_path / "desk"
-    folder.mkdir()
+    (folder / "tree").mkdir(parents=True)
     environ = {
         "PATH": f"{folder}/bin:{os.environ['PATH']}",
         "HOME": str(tmp_path),
