@@ -66,7 +66,7 @@ def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | No
         _stay(home, resolution.deployment)
     client = target.connect(home, timeout=30.0)
     if client is None:
-        launch(home, os.environ)
+        launch(home, os.environ, hold=True)
         client = target.connect(home, timeout=30.0)
     if client is None:
         raise HftstackError("the supervisor left at once", where=str(home.supervisor_log))

@@ -144,13 +144,15 @@ class _Turn:
         ]
 
     def _awaits(self, name: str, other: str) -> bool:
-        """Tell whether the stop of `name` waits, in the end, for `other`: edges of old and new specs can form a cycle."""
+        """Tell whether the stop of `name` waits for `other`, in the end: old and new edges can form a cycle."""
         found = {name}
         queue = [name]
         while queue:
-            stopping = self.units[queue[-1]].stopping
-            waiting = stopping is not None and stopping.begun is None
-            for holder in self._holding(queue.pop()) if waiting else ():
+            held = queue.pop()
+            stopping = self.units[held].stopping
+            if stopping is None or stopping.begun is not None:
+                continue
+            for holder in self._holding(held):
                 if holder == other:
                     return True
                 if holder not in found:
