@@ -32,8 +32,8 @@ def overlay(own: _P, defaults: Part, *, except_for: Collection[str] = ()) -> _P:
 
 def _common(stack: Stack, unit: _U, folder: Path) -> _U:
     defaults = stack.defaults
-    # What trades is started again only when its own block says so.
-    kept = ("policy",) if isinstance(unit, Bot) else ()
+    # What trades is started again, and has its time to flatten cut, only when its own block says so.
+    kept = ("policy", "grace") if isinstance(unit, Bot) else ()
     restart: Restart = overlay(unit.restart, defaults.restart, except_for=kept)
     return unit.model_copy(
         update={
@@ -41,7 +41,7 @@ def _common(stack: Stack, unit: _U, folder: Path) -> _U:
             "env": {**stack.env, **unit.env},
             "restart": restart,
             "health": overlay(unit.health, defaults.health),
-            "stop": overlay(unit.stop, defaults.stop),
+            "stop": overlay(unit.stop, defaults.stop, except_for=kept),
         }
     )
 

@@ -226,7 +226,7 @@ class Bot(Program):
 
 
 class Defaults(Part):
-    """What units have unless they say otherwise; `restart.policy` never reaches a bot."""
+    """What units have unless they say otherwise; `restart.policy` and `stop.grace` never reach a bot."""
 
     restart: Restart = Field(default_factory=Restart)
     health: Health = Field(default_factory=Health)

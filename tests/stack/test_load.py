@@ -104,7 +104,13 @@ def test_a_default_policy_never_reaches_a_bot(loaded: Loader) -> None:
     assert stack.bots["mm"].restart.policy is RestartPolicy.NEVER
     assert stack.bots["mm"].restart.stable == 120.0
     assert stack.bots["rec"].restart.policy is RestartPolicy.ALWAYS
-    assert (stack.bots["mm"].stop.grace, stack.bots["rec"].stop.grace) == (9.0, 0.0)
+
+
+def test_a_default_grace_never_cuts_a_bots_time_to_flatten(loaded: Loader) -> None:
+    stack = loaded(WHOLE, {"KEY": "k"})
+
+    assert (stack.connectors["s"].stop.grace, stack.services["proxy"].stop.grace) == (9.0, 9.0)
+    assert (stack.bots["mm"].stop.grace, stack.bots["rec"].stop.grace) == (60.0, 0.0)
 
 
 def test_a_short_file_has_the_defaults_of_each_kind(loaded: Loader, tmp_path: Path) -> None:
@@ -331,7 +337,7 @@ MISTAKES = {
     ),
     "a directory that is not there": (
         HEAD + "source: {path: nope}\nbots: {b: {command: [x], cwd: gone}}",
-        ["2:16 /source/path [directory-missing]", "3:31 /bots/b/cwd [directory-missing]"],
+        ["3:31 /bots/b/cwd [directory-missing]"],
     ),
     "a path from home": (HEAD + "bots: {b: {command: [x], cwd: ~/bots}}", ["2:31 /bots/b/cwd [path]"]),
     "variables where a reviewer must see": (
