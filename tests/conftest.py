@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.build import toolchain
+from tests.cargo import PAPER, environment
 from tests.children import Children
 from tests.isolation import iceoryx2_home, remove_shared_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_PAPER = Path(__file__).parent.parent / "paper"
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -44,8 +42,5 @@ def paper_binaries() -> Path:
         if os.environ.get("CI") == "true":
             pytest.fail("cargo is missing")
         pytest.skip("cargo is missing: install Rust to run what needs the paper workspace")
-    environ = dict(os.environ)
-    if toolchain.system_libclang(environ) is None and (library := toolchain.wheel_libclang()):
-        environ |= toolchain.wheel_environment(library, environ)
-    subprocess.run([cargo, "build", "--release", "--workspace", "--quiet"], cwd=_PAPER, env=environ, check=True)
-    return _PAPER / "target/release"
+    subprocess.run([cargo, "build", "--release", "--workspace", "--quiet"], cwd=PAPER, env=environment(), check=True)
+    return PAPER / "target/release"

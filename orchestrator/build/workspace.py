@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 ROOT_VARIABLE: Final = "HFTBACKTEST_ROOT"
 _HINT: Final = (
-    f"set `source: {{path: PATH}}` in the stack file, or {ROOT_VARIABLE}, to a checkout of hftbacktest: "
-    "git clone https://github.com/nkaz001/hftbacktest"
+    f"set `source: {{path: PATH}}` in the stack file, or {ROOT_VARIABLE}, to a checkout of nkaz001/hftbacktest"
 )
 
 

@@ -57,11 +57,8 @@ def _configs(data: Mapping[str, object], reader: Reader) -> Iterator[Finding | D
 
 
 def _folders(data: Mapping[str, object], folder: Path) -> Iterator[Finding]:
-    """Find the working directories, and the source, that do not exist."""
+    """Find the working directories that do not exist; the source is the build's, a reviewer need not have it."""
     places: list[tuple[str, object]] = []
-    source = data.get("source")
-    if isinstance(source, dict):
-        places.append(("/source/path", source.get("path")))
     for section in SECTIONS:
         units = data.get(section)
         if isinstance(units, dict):
