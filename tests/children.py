@@ -15,7 +15,7 @@ _Found = TypeVar("_Found")
 _REPOSITORY = Path(__file__).parent.parent
 
 
-def until(condition: Callable[[], _Found], seconds: float = 20.0) -> _Found:
+def until(condition: Callable[[], _Found], seconds: float = 60.0) -> _Found:
     """Return the condition's first true answer; fails when the deadline passes without one."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
@@ -48,7 +48,7 @@ class Child:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         return self.process.wait(seconds)
 
     def kill(self) -> None:

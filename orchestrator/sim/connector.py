@@ -43,7 +43,7 @@ def run(name: str, settings: ConnectorSettings) -> None:
             log("publisher dropped, as told", "WARN")
         if not silent and lifetime.past(settings.silent_after):
             silent = True
-            log("silent from now on, as told", "WARN")
+            log(f"silent from now on, after {sent} messages, as told", "WARN")
         if sender is None or silent or not symbols:
             continue
         due = int((time.monotonic() - began) * settings.rate) - sent

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.sim.settings import BotSettings, ConnectorSettings
 
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+_SLICE: Final = 0.05
 _closed: Final = threading.Event()
 
 
@@ -42,6 +43,7 @@ class Lifetime:
         self._settings = settings
         self._ignored = 0
         self._since = 0.0
+        self._is_live = False
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
 
     def before_live(self) -> None:
@@ -54,14 +56,15 @@ class Lifetime:
             log("starting slowly, as told", "WARN")
         end = time.monotonic() + settings.slow_start
         while (left := end - time.monotonic()) > 0:
-            if self.pause(left):
+            if self.pause(min(left, _SLICE)):
                 raise SystemExit(0)
 
     def live(self) -> None:
         """Start the clock; the channel is open."""
         settings = self._settings
         log("live")
-        self._since = time.monotonic()
+        self._is_live = True
+        self._arm()
         if settings.close_stdout:
             # 1 may become a descriptor of the channel's: nothing may write to it again
             _closed.set()
@@ -70,23 +73,39 @@ class Lifetime:
             threading.Thread(target=_flood, args=(settings.flood_log,), daemon=True).start()
 
     def past(self, moment: float | None) -> bool:
-        """Tell whether that many seconds of being live are over; False for None."""
-        return moment is not None and time.monotonic() - self._since >= moment
+        """Tell whether that many seconds of being live, or armed, are over; False for None."""
+        if moment is None:
+            return False
+        if not self._since:
+            self._arm()
+        return self._since > 0 and time.monotonic() - self._since >= moment
+
+    def _arm(self) -> None:
+        file = self._settings.arm_file
+        if file is None or Path(file).exists():
+            self._since = time.monotonic()
 
     def pause(self, seconds: float) -> bool:
-        """Sleep, or less; True when a signal asks to stop and is not one of those to ignore."""
+        """Sleep; True when a signal asked to stop and is not one of those to ignore."""
         settings = self._settings
-        if signal.sigtimedwait(_STOPPING, max(0.0, seconds)) is None:
-            if self._since and self.past(settings.die_after):
-                log("dying, as told", "ERROR")
-                if settings.exit_code:
-                    os._exit(settings.exit_code)
-                return True
-            return False
+        time.sleep(max(0.0, seconds))
+        # not sigtimedwait: interrupted by SIGCONT at its deadline, CPython's returns a signal that never came
+        pending = signal.sigpending().intersection(_STOPPING)
+        if not pending:
+            return self._dies()
+        signal.sigwait(pending)
         if self._ignored < settings.ignore_sigterm:
             self._ignored += 1
             log("ignoring a signal, as told", "WARN")
             return False
+        return True
+
+    def _dies(self) -> bool:
+        if not self._is_live or not self.past(self._settings.die_after):
+            return False
+        log("dying, as told", "ERROR")
+        if self._settings.exit_code:
+            os._exit(self._settings.exit_code)
         return True
 
     @staticmethod

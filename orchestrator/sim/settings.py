@@ -19,6 +19,8 @@ class SettingsError(Exception):
 class ConnectorSettings(NamedTuple):
     """Settings of a simulated connector; times are seconds since the channel opened, rates are per second.
 
+    With `arm_file`, the times `*_after` count from when that file is first there instead.
+
     rate: messages to the bots, in sum over all registered symbols.
     symbols: what the exchange has; empty: whatever a bot registers.
     die_after: end, without cleaning up unless exit_code is 0. silent_after: publish nothing more.
@@ -39,11 +41,12 @@ class ConnectorSettings(NamedTuple):
     flood_log: float | None = None
     die_before_live: float = 0
     state: str | None = None
+    arm_file: str | None = None
     close_stdout: bool = False
 
 
 class BotSettings(NamedTuple):
-    """Settings of a simulated bot; times are seconds since it attached.
+    """Settings of a simulated bot; times are seconds since it attached, or since its `arm_file` is there.
 
     symbols: registered once, at the start. stall_after: read nothing more. linger: seconds from SIGTERM to the exit,
     reading on, as a bot that flattens. The others as for a connector.
@@ -59,6 +62,7 @@ class BotSettings(NamedTuple):
     flood_log: float | None = None
     die_before_live: float = 0
     state: str | None = None
+    arm_file: str | None = None
     close_stdout: bool = False
 
 
@@ -117,7 +121,7 @@ def _convert(key: str, value: object) -> object:
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             raise TypeError("not a list of names")
         return tuple(value)
-    if key == "state":
+    if key in {"state", "arm_file"}:
         if not isinstance(value, str) or not value:
             raise TypeError("not a path")
         return value

@@ -107,25 +107,32 @@ def test_a_stale_channel_becomes_live_again(children: Children, look: Look) -> N
     assert reading.owner == successor.pid
 
 
+def _drops_publisher(home: Path) -> str:
+    return f'[faults]\ndrop_publisher_after = 0\narm_file = "{home}/armed"\n'
+
+
 @pytest.mark.parametrize("attached", [True, False])
-def test_a_dropped_publisher_releases_the_channel(children: Children, look: Look, attached: bool) -> None:  # noqa: FBT001 - a case
-    connector = _connector(children, look, "[faults]\ndrop_publisher_after = 0.7\n")
+def test_a_dropped_publisher_releases_the_channel(
+    children: Children, look: Look, home: Path, *, attached: bool
+) -> None:
+    connector = _connector(children, look, _drops_publisher(home))
     if attached:
         _bot(children, look, connector)
+    (home / "armed").touch()
     reading = look.until(Verdict.RELEASED, connector.pid)
     assert reading.detail == f"process {connector.pid} has no port on bf/ToBot any more"
     assert reading.owner == connector.pid
     assert look.probe.fast() is None
 
 
-def test_a_dropped_publisher_is_seen_by_a_probe_that_never_saw_it_live(
+def test_a_dropped_publisher_is_no_life_to_a_probe_that_never_saw_any(
     children: Children, look: Look, home: Path
 ) -> None:
-    connector = _connector(children, look, "[faults]\ndrop_publisher_after = 0.7\n")
-    _bot(children, look, connector)
+    connector = _connector(children, look, _drops_publisher(home))
+    (home / "armed").touch()
     look.until(Verdict.RELEASED, connector.pid)
     late = Look(home)
-    assert late(connector.pid).verdict in (Verdict.RELEASED, Verdict.STARTING)
+    assert late(connector.pid).verdict is Verdict.STARTING
     assert late(None).verdict is Verdict.FOREIGN
     late.close()
 
@@ -269,9 +276,12 @@ def test_files_of_another_user_are_unverified_and_named(children: Children, look
     late.close()
 
 
-def test_counters_are_exact(children: Children, look: Look) -> None:
-    connector = _connector(children, look, "rate = 1000\n[faults]\nsilent_after = 1.5\n")
+def test_counters_are_exact(children: Children, look: Look, home: Path) -> None:
+    settings = f'rate = 1000\n[faults]\nsilent_after = 0\narm_file = "{home}/armed"\n'
+    connector = _connector(children, look, settings)
     bot = _bot(children, look, connector)
+    until(lambda: sum(link.written for link in look.fast(connector.pid)) > 500)
+    (home / "armed").touch()
     until(lambda: "silent from now on" in connector.output())
 
     def settled() -> bool:

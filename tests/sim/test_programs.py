@@ -121,15 +121,25 @@ def test_signals_are_ignored_as_often_as_told(children: Children) -> None:
     assert child.wait() == 0
 
 
-def test_a_silent_connector_stays_alive_and_sends_nothing(children: Children) -> None:
-    connector, bot = _pair(children, "[faults]\nsilent_after = 0.3\n", "")
+def test_a_bot_goes_on_after_it_was_stopped_and_continued(children: Children) -> None:
+    _, bot = _pair(children)
+    bot.signal(signal.SIGSTOP)
+    before = _count(bot)
+    bot.signal(signal.SIGCONT)
+    until(lambda: _count(bot) > before + 100)
+
+
+def test_a_silent_connector_stays_alive_and_sends_nothing(children: Children, home: Path) -> None:
+    connector, bot = _pair(children, f'[faults]\nsilent_after = 0\narm_file = "{home}/armed"\n')
+    until(lambda: _count(bot))
+    (home / "armed").touch()
     until(lambda: "silent from now on" in connector.output())
-    count = until(lambda: _count(bot))
     connector.signal(signal.SIGTERM)
     assert connector.wait() == 0
+    silent = next(line for line in connector.lines("") if "silent from now on" in line)
     bot.signal(signal.SIGTERM)
     assert bot.wait() == 0
-    assert count <= _count(bot) < 100
+    assert silent.endswith(f"after {_count(bot)} messages, as told")
 
 
 def test_it_dies_in_its_first_starts_and_then_works(children: Children, home: Path) -> None:
