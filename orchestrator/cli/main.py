@@ -8,12 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from orchestrator.errors import HftstackError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from click.shell_completion import CompletionItem
 
 VERBS: Final = {
     "validate": "Check a stack file and the files it names.",
@@ -66,6 +67,8 @@ class Verbs(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the verbs that begin with what was typed."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for completion only
+
         del ctx
         return [CompletionItem(verb, help=text) for verb, text in VERBS.items() if verb.startswith(incomplete)]
 

@@ -11,15 +11,17 @@ import click
 
 from orchestrator.cli import target, terminal
 from orchestrator.control.client import NotSupervisedError
-from orchestrator.errors import UsageError
+from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import status
 
 _EVERY = 1.0
+_OTHER_SCREEN = "\x1b[?1049h\x1b[?25l"
+_THIS_SCREEN = "\x1b[?25h\x1b[?1049l"
 
 
 @click.command("status")
 @click.argument("stack", required=False)
-@click.option("--watch", is_flag=True, help="Draw it again each second, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Look again each second, until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(stack: str | None, *, watch: bool, form: str) -> int:
     r"""Show what is live, what is blind, since when and why.
@@ -31,18 +33,11 @@ def command(stack: str | None, *, watch: bool, form: str) -> int:
     hftstack status
     hftstack status stacks/prod.yaml --format json
     """
-    while True:
-        found = look(stack)
-        text = json.dumps(found) if form == "json" else "\n".join(_lines(found))
-        if not watch:
-            click.echo(text)
-            return 0 if status.is_well(found) else NotSupervisedError.exit_code
-        if terminal.is_lively(sys.stdout):
-            click.echo(f"\x1b[H\x1b[2J{text}")
-        else:
-            click.echo(text)
-        sys.stdout.flush()
-        time.sleep(_EVERY)
+    found = look(stack)
+    if watch:
+        return _watch(found, form)
+    click.echo("\n".join(_text(found, form)))
+    return 0 if status.is_well(found) else NotSupervisedError.exit_code
 
 
 def look(stack: str | None) -> dict[str, Any]:
@@ -63,10 +58,42 @@ def look(stack: str | None) -> dict[str, Any]:
         return result
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _text(found: dict[str, Any], form: str) -> list[str]:
+    if form == "json":
+        return [json.dumps(found)]
     return status.lines(
         found,
         now=time.time(),
         width=terminal.width(sys.stdout),
         colour=terminal.has_colour(sys.stdout),
     )
+
+
+def _watch(found: dict[str, Any], form: str) -> int:
+    """Show it again each second until Ctrl-C: on a terminal in its place, elsewhere below one another."""
+    lively = form == "text" and terminal.is_lively(sys.stdout)
+    lines = _text(found, form)
+    if lively:
+        sys.stdout.write(_OTHER_SCREEN)
+    try:
+        while True:
+            _draw(lines, lively=lively)
+            time.sleep(_EVERY)
+            try:
+                lines = _text(look(found["stack"]), form)
+            except NotSupervisedError as error:
+                lines = [str(error)]
+    except KeyboardInterrupt:
+        return InterruptedByUserError.exit_code
+    finally:
+        if lively:
+            click.echo("\n".join([_THIS_SCREEN + lines[0], *lines[1:]]))
+
+
+def _draw(lines: list[str], *, lively: bool) -> None:
+    if lively:
+        room = (terminal.height(sys.stdout) or len(lines) + 1) - 1
+        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\r\n" for line in lines[:room]) + "\x1b[J")
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

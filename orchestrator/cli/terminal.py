@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TextIO
 
@@ -20,7 +19,27 @@ def has_colour(stream: TextIO) -> bool:
 
 def width(stream: TextIO) -> int | None:
     """Return the columns of the terminal; None when the text goes to a file or a pipe, where nothing is cut."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    size = _size(stream)
+    return None if size is None else size.columns
+
+
+def height(stream: TextIO) -> int | None:
+    """Return the lines of the terminal; None when the text goes elsewhere."""
+    size = _size(stream)
+    return None if size is None else size.lines
+
+
+def _size(stream: TextIO) -> os.terminal_size | None:
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return None
+    return size if size.columns and size.lines else None
+
+
+def paint(text: str, colour: int, stream: TextIO) -> str:
+    """Return `text` in a colour (the number of its SGR sequence) where the stream has colours."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if has_colour(stream) else text
 
 
 def say(text: str) -> None:

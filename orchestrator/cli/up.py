@@ -17,8 +17,8 @@ from orchestrator.control.client import NotSupervisedError
 from orchestrator.deployment import codec
 from orchestrator.errors import HftstackError, InterruptedByUserError, NotReachedError, RefusedError
 from orchestrator.observe import logs, selection
-from orchestrator.observe.advice import advise
 from orchestrator.observe.climb import Climb
+from orchestrator.observe.failure import explain
 from orchestrator.observe.table import duration
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
@@ -27,13 +27,16 @@ from orchestrator.supervise import lock, records
 from orchestrator.supervise.launch import become, launch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.build import BuildResult
     from orchestrator.control.client import Client
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
     from orchestrator.stack.model import Stack
 
-_LAST_LINES = 12
+_LAST_LINES = 10
+_RED = 31
 
 
 @click.command("up")
@@ -59,7 +62,7 @@ def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | No
     click.echo(f"{stack.name}  {stack.network}  {summary(stack)}")
     binaries = _binaries(stack, home, no_build=no_build)
     resolution = resolve(stack, home=home, binaries=binaries, environ=os.environ)
-    warnings = check(resolution.deployment, home, living(home))
+    warnings = _preflight(resolution.deployment, home)
     for warning in (*resolution.warnings, *warnings):
         terminal.say(f"warning: {warning}")
     if foreground:
@@ -70,9 +73,14 @@ def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | No
         client = target.connect(home, timeout=30.0)
     if client is None:
         raise HftstackError("the supervisor left at once", where=str(home.supervisor_log))
+    if not _is_rendered(resolution.deployment):
+        # a supervisor that was leaving took the configs with it
+        home.prepare()
+        resolution = resolve(stack, home=home, binaries=binaries, environ=os.environ)
     with client:
-        result = _Ascent(client, resolution.deployment).run(timeout)
-    return _tell(stack, home, result, time.monotonic() - begun)
+        ascent = _Ascent(client, resolution.deployment)
+        result = ascent.run(timeout)
+    return _tell(resolution.deployment, result, ascent.climbed, time.monotonic() - begun)
 
 
 def _refuse_other_file(stack: Stack, home: StackHome) -> None:
@@ -83,6 +91,22 @@ def _refuse_other_file(stack: Stack, home: StackHome) -> None:
             where=str(stack.file),
             hint="give this one another `name:`, or stop that one first",
         )
+
+
+def _preflight(deployment: Deployment, home: StackHome) -> tuple[str, ...]:
+    """Return the warnings for this machine. A unit that is restarted meanwhile is no stranger on its own channel."""
+    running = living(home)
+    while True:
+        try:
+            return check(deployment, home, running)
+        except RefusedError:
+            before, running = running, living(home)
+            if before == running:
+                raise
+
+
+def _is_rendered(deployment: Deployment) -> bool:
+    return all(Path(file.path).exists() for spec in deployment.units for file in spec.files)
 
 
 def _binaries(stack: Stack, home: StackHome, *, no_build: bool) -> BuildResult | None:
@@ -130,6 +154,11 @@ class _Ascent:
         finally:
             self._erase()
 
+    @property
+    def climbed(self) -> tuple[str, ...]:
+        """The units that were seen to come up."""
+        return self._climb.climbed
+
     def _listen(self, identifier: int) -> dict[str, Any]:
         for message in self._client.messages(patient=True):
             if message.get("id") == identifier:
@@ -160,43 +189,42 @@ class _Ascent:
             sys.stderr.flush()
 
 
-def _tell(stack: Stack, home: StackHome, result: dict[str, Any], seconds: float) -> int:
+def _tell(deployment: Deployment, result: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> int:
     if result["reached"]:
-        click.echo(f"up in {duration(seconds)}{_changes(result['change'])}.  hftstack status | logs -f | down")
+        click.echo(f"{_done(result['change'], climbed, seconds)}.  hftstack status | logs -f | down")
         return 0
     units = {unit["name"]: unit for unit in result["units"]}
     blamed = [name for name in result["blocked"] if units[name]["state"] != "waiting"] or result["blocked"]
     for name in blamed:
-        terminal.say(_failure(units[name], home))
+        unit = units[name]
+        words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
+        head, *rest = explain(unit, deployment.unit(name), words, stack=deployment.stack)
+        terminal.say("\n".join([terminal.paint(head, _RED, sys.stderr), *rest]))
     waiting = [name for name in result["blocked"] if name not in blamed]
     if waiting:
         terminal.say(f"still waiting: {', '.join(waiting)}")
     running = [unit["name"] for unit in result["units"] if unit["pid"] is not None]
     left = f"left running: {', '.join(running)}" if running else "nothing runs"
-    terminal.say(f"{stack.name} is not up after {duration(seconds)}; {left}.  hftstack status | logs | down")
+    terminal.say(f"{deployment.stack} is not up after {duration(seconds)}; {left}.  hftstack status | logs | down")
     return NotReachedError.exit_code
 
 
-def _changes(change: dict[str, Any]) -> str:
-    """Return what an `up` on a running stack did; nothing for one that started it all."""
-    if change["added"] and not any(change[word] for word in ("removed", "restarted", "adopted", "kept")):
-        return ""
-    words = ("added", "removed", "restarted", "adopted")
-    parts = [f"{word} {', '.join(change[word])}" for word in words if change[word]]
-    return f", {'; '.join(parts) or 'nothing to change'}"
+def _done(change: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> str:
+    """Return what an `up` did: all of it, a part of it on a running stack, or nothing."""
+    told = {*change["added"], *change["restarted"]}
+    parts = [
+        _named("added", change["added"]),
+        _named("removed", change["removed"]),
+        _named("restarted", [f"{name} ({', '.join(why)})" for name, why in change["restarted"].items()]),
+        _named("changed in place", [f"{name} ({', '.join(why)})" for name, why in change["adopted"].items()]),
+        _named("started", [name for name in climbed if name not in told]),
+    ]
+    if not any(parts):
+        return f"nothing to change, {duration(seconds)}"
+    if change["added"] and not any((*parts[1:], change["kept"])):
+        return f"up in {duration(seconds)}"
+    return f"up in {duration(seconds)}: {'; '.join(filter(None, parts))}"
 
 
-def _failure(unit: dict[str, Any], home: StackHome) -> str:
-    last = logs.tail(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
-    reached = unit["level"] or "not started"
-    lines = [f"{unit['name']}: {unit['target']} not reached: {unit['state']}, {reached}"]
-    if unit["why"]:
-        lines[0] += f": {unit['why']}"
-    if unit["waits_for"]:
-        lines[0] += f", waits for {', '.join(unit['waits_for'])}"
-    lines += [f"    | {line}" for line in last]
-    advice = advise(unit, last)
-    if advice:
-        lines.append(f"    {advice}")
-    lines.append(f"    hftstack logs {home.name} {unit['name']}")
-    return "\n".join(lines)
+def _named(what: str, names: Sequence[str]) -> str:
+    return f"{what} {', '.join(names)}" if names else ""

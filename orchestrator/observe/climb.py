@@ -11,7 +11,7 @@ from orchestrator.observe.table import duration
 if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment, UnitSpec
 
-_TOLD: Final = frozenset({"retry", "restart", "backoff", "overdue", "failed", "refused", "broken", "killed", "recycle"})
+_TOLD: Final = frozenset({"restart", "backoff", "overdue", "failed", "refused", "broken", "killed", "recycle"})
 
 
 @dataclass(slots=True)
@@ -20,6 +20,7 @@ class _Unit:
     begun: float | None = None
     level: str | None = None
     up: bool = False
+    climbed: bool = False
     retries: list[str] = field(default_factory=list)
 
 
@@ -30,6 +31,11 @@ class Climb:
         """Begin with nothing known to be up."""
         self._units = {spec.name: _Unit(spec) for spec in deployment.units}
         self._width = max(map(len, self._units), default=0)
+
+    @property
+    def climbed(self) -> tuple[str, ...]:
+        """The units that came up since the beginning, each once."""
+        return tuple(name for name, unit in self._units.items() if unit.climbed)
 
     def hear(self, event: dict[str, Any]) -> tuple[str | None, str | None]:
         """Take an event; returns (a result line, a remark), each None when there is nothing to say."""
@@ -46,7 +52,7 @@ class Climb:
         elif what == "exit":
             unit.up = False
         elif what == "up":
-            unit.up = True
+            unit.up = unit.climbed = True
             return self._line(unit, seconds(event["at"])), None
         if what in _TOLD:
             return None, f"{name.ljust(self._width)}  {what}{': ' if text else ''}{text}"
@@ -72,5 +78,9 @@ class Climb:
             if unit.up:
                 continue
             missing = [edge.unit for edge in unit.spec.depends_on if not self._units[edge.unit].up]
-            parts.append(f"{name} waits for {', '.join(missing)}" if missing else f"{name} → {unit.spec.target.value}")
+            if missing:
+                parts.append(f"{name} waits for {', '.join(missing)}")
+            else:
+                again = f" (retry {len(unit.retries)})" if unit.retries else ""
+                parts.append(f"{name} → {unit.spec.target.value}{again}")
         return "; ".join(parts)

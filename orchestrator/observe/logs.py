@@ -7,6 +7,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.observe.table import cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 1 << 16
 _POLL: Final = 0.1
+_READ_FOR_WORDS: Final = 100
 _INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -34,6 +37,21 @@ def tail(path: Path, count: int) -> list[str]:
         return []
     text = data.decode(errors="replace")
     return [_CONTROL.sub("", line) for line in text.splitlines()[-count:]] if count else []
+
+
+def last_words(path: Path, count: int, *, width: int = 160) -> list[str]:
+    """Return what a unit wrote last in at most `count` lines: repeats are counted, not shown; long lines are cut."""
+    told: list[str] = []
+    message, times = "", 0
+    for line in tail(path, _READ_FOR_WORDS):
+        said = _INSTANT.sub("", line)
+        if told and said == message:
+            times += 1
+            told[-1] = f"{cut(line, width)}  ({times} times)"
+        else:
+            message, times = said, 1
+            told.append(cut(line, width))
+    return told[-count:]
 
 
 def files(home: StackHome, unit: str) -> list[Path]:

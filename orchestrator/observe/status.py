@@ -8,6 +8,7 @@ from typing import Any, Final
 from orchestrator.observe.table import duration, render
 
 _HEAD: Final = ("UNIT", "KIND", "STATE", "LEVEL", "PID", "FOR", "RESTARTS", "CHANNEL")
+_EXPENDABLE: Final = tuple(map(_HEAD.index, ("KIND", "PID", "FOR", "RESTARTS", "LEVEL")))
 _COLOURS: Final = {"up": "32", "finished": "32", "failed": "31", "lost": "31", "stopped": "2"}
 _SILENT: Final = 5.0
 """Seconds without a message that are worth a word."""
@@ -20,14 +21,23 @@ def is_well(status: dict[str, Any]) -> bool:
 
 def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool) -> list[str]:
     """Return the table; `now` in seconds since the epoch, `width` in columns or None for as wide as it is."""
+    if not status["units"]:
+        return [f"nothing of {status['stack']} is deployed: hftstack up {status['file'] or 'FILE'} starts it"]
     rows = [_HEAD, *(_row(unit, status["units"], now) for unit in status["units"])]
-    table = render(rows, width)
+    table = render(rows, width, _EXPENDABLE)
     if colour:
         coloured = zip(table[1:], status["units"], strict=True)
         table = [f"\x1b[1m{table[0]}\x1b[0m", *(_colour(text, unit) for text, unit in coloured)]
     if not status["supervised"]:
-        table.append(f"{status['stack']} is not supervised: hftstack up {status['file'] or 'FILE'}")
+        table.append(_unsupervised(status))
     return table
+
+
+def _unsupervised(status: dict[str, Any]) -> str:
+    up = f"hftstack up {status['file'] or 'FILE'}"
+    if any(unit["pid"] is not None for unit in status["units"]):
+        return f"{status['stack']} runs without a supervisor, nothing heals it: {up} takes it over"
+    return f"{status['stack']} is down: {up} starts it"
 
 
 def _colour(text: str, unit: dict[str, Any]) -> str:

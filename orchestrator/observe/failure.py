@@ -1,0 +1,55 @@
+"""Why a unit is not where it should be: the rung that was missed, its end, its last words, what to try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.observe.advice import advise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.deployment.model import UnitSpec
+
+
+def explain(unit: dict[str, Any], spec: UnitSpec, words: Sequence[str], *, stack: str) -> list[str]:
+    """Return lines on a unit, an object of `status`; `words` are the last lines that it wrote."""
+    rows = [("state", _state(unit))]
+    if unit["waits_for"]:
+        rows.append(("waits", f"for {', '.join(unit['waits_for'])}"))
+    if unit["why"]:
+        rows.append(("why", unit["why"]))
+    rows += [("wrote" if place == 0 else "", f"| {line}") for place, line in enumerate(words)]
+    advice = advise(unit, spec, words)
+    if advice:
+        rows.append(("try", advice))
+    if words:
+        rows.append(("more", f"hftstack logs {stack} {unit['name']}"))
+    elif unit["log"] is not None:
+        rows.append(("wrote", "nothing"))
+    return [f"{unit['name']}: {unit['target']} not reached", *(f"    {head:<5}  {text}" for head, text in rows)]
+
+
+def _state(unit: dict[str, Any]) -> str:
+    parts = [unit["state"]]
+    if unit["level"] is not None:
+        parts.append(f"got as far as {unit['level']}")
+    if unit["pid"] is not None:
+        parts.append(f"pid {unit['pid']} runs on")
+    elif unit["exit"] is not None:
+        parts.append(ending(unit["exit"]))
+    if unit["restarts"]:
+        parts.append(f"{unit['restarts']} restart{'s' if unit['restarts'] != 1 else ''}")
+    return ", ".join(parts)
+
+
+def ending(code: int) -> str:
+    """Return how a process ended: exit 3, SIGKILL."""
+    if code >= 0:
+        return f"exit {code}"
+    import signal  # noqa: PLC0415 - for what a signal ended only
+
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
