@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.control.client import Client, NotSupervisedError
 from orchestrator.deployment.homes import Home, locate
@@ -12,6 +13,8 @@ from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
+
+_BETWEEN: Final = 0.005
 
 
 def home() -> Home:
@@ -25,10 +28,25 @@ def find(wanted: str | None) -> StackHome:
 
 
 def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
-    """Return a connection to the stack's supervisor; None when it has none."""
-    try:
-        return Client(stack.socket, timeout=timeout)
-    except NotSupervisedError:
-        if lock.holder(stack.lock) is not None and stack.socket.exists():
-            raise
-        return None
+    """Return a connection to the stack's supervisor; None when it has none.
+
+    One that is starting or leaving holds the lock and does not listen: it is waited for, at most `timeout` seconds.
+    Raises NotSupervisedError after that.
+    """
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            return Client(stack.socket, timeout=timeout)
+        except NotSupervisedError:
+            if lock.holder(stack.lock) is None:
+                return None
+            if time.monotonic() > until:
+                raise
+        time.sleep(_BETWEEN)
+
+
+def wait_until_left(stack: StackHome, *, timeout: float = 10.0) -> None:
+    """Return when the stack's supervisor, which is leaving, has left, or after `timeout` seconds."""
+    until = time.monotonic() + timeout
+    while lock.holder(stack.lock) is not None and time.monotonic() < until:
+        time.sleep(_BETWEEN)

@@ -14,6 +14,7 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
 FAILED: Final = -32000
 
 _CLASSES: Final[dict[object, type[HftstackError]]] = {

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,6 +91,9 @@ class Connection:
             return messages.failure(identifier, problem)
         except (TypeError, ValueError, KeyError) as problem:
             return messages.error(identifier, messages.INVALID_PARAMS, f"{type(problem).__name__}: {problem}")
+        except Exception as problem:  # noqa: BLE001 - whatever a request does, the connection and its others go on
+            traceback.print_exc()
+            return messages.error(identifier, messages.INTERNAL_ERROR, f"{type(problem).__name__}: {problem}")
         return None if "id" not in request else {"id": identifier, "result": result}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Level
 from orchestrator.supervise import records
+from orchestrator.supervise.adopt import marked
 from orchestrator.supervise.process import ProcessId, boot_id, identity, members
 from orchestrator.supervise.records import Intent
 
@@ -58,13 +59,14 @@ def status(home: StackHome) -> dict[str, Any]:
 
 
 def living(home: StackHome) -> dict[str, int]:
-    """Return the pid of each recorded unit whose process is still the recorded one."""
+    """Return the pid of each unit that runs: by its record, else by the marker in its environment."""
     known = records.read_units(home.units, boot_id())
-    return {
+    recorded = {
         name: record.pid
         for name, record in known.items()
         if identity(record.pid) == ProcessId(record.pid, record.start)
     }
+    return {unit: pid for unit, (pid, _) in marked(_prefix(home)).items()} | recorded
 
 
 def _last_log(home: StackHome, unit: str) -> str | None:
@@ -74,5 +76,8 @@ def _last_log(home: StackHome, unit: str) -> str | None:
 
 def remains(home: StackHome) -> bool:
     """Tell whether anything of the stack still runs: a recorded process, or one with the stack's marker."""
-    prefix = f"{home.home.uid}/{home.home.digest}/{home.name}/"
-    return bool(living(home) or members(prefix))
+    return bool(living(home) or members(_prefix(home)))
+
+
+def _prefix(home: StackHome) -> str:
+    return f"{home.home.uid}/{home.home.digest}/{home.name}/"

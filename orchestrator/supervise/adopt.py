@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment import codec
-from orchestrator.deployment.model import Dependency, File, Kind, Level, UnitSpec
+from orchestrator.deployment.model import Dependency, File, Health, Kind, Level, Restart, UnitSpec
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.process import Process, ProcessId, identity, members
 from orchestrator.supervise.records import Intent
@@ -29,8 +29,19 @@ class Adoption:
 
 
 def digest(spec: UnitSpec) -> str:
-    """Return a text that differs when a unit would be started from something else."""
-    return hashlib.sha256(codec.encode(spec).encode()).hexdigest()[:16]
+    """Return sixteen hexadecimal digits that differ when only a new process could take up the difference."""
+    started = replace(
+        spec,
+        target=Level.STARTED,
+        depends_on=(),
+        streams=(),
+        attaches=(),
+        ready=None,
+        health=Health(),
+        restart=Restart(),
+        grace=0.0,
+    )
+    return hashlib.sha256(codec.encode(started).encode()).hexdigest()[:16]
 
 
 def adopt(
@@ -56,8 +67,7 @@ def adopt(
         if process is None:
             units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
             continue
-        record = records.get(name)
-        same = record is not None and record.digest == digest(spec)
+        same = _started_from(process.marker) == digest(spec)
         running = spec if same else replace(spec, argv=())
         units[name] = _present(running, born[name], now, wanted=_wanted(name, intents))
     for name in processes:
@@ -66,21 +76,35 @@ def adopt(
     return Adoption(Graph(specs, units, len(born)), processes)
 
 
+def marked(prefix: str) -> dict[str, tuple[int, str]]:
+    """Return unit -> (pid, marker) of the processes that are units by their marker, not merely members of one."""
+    found = {}
+    for pid, marker in members(prefix).items():
+        unit, _, rest = marker.removeprefix(prefix).partition("/")
+        if rest.rpartition("/")[2] == str(pid):
+            found[unit] = pid, marker
+    return found
+
+
 def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Process]:
     found: dict[str, Process] = {}
     for name, record in records.items():
         process = Process.adopt(ProcessId(record.pid, record.start), marker=record.marker, log=record.log)
         if process is not None:
             found[name] = process
-    for pid, marker in members(prefix).items():
-        unit, _, rest = marker.removeprefix(prefix).partition("/")
-        if unit in found or rest.rpartition("/")[2] != str(pid):
+    for unit, (pid, marker) in marked(prefix).items():
+        if unit in found:
             continue
         process_id = identity(pid)
         process = None if process_id is None else Process.adopt(process_id, marker=marker, log=None)
         if process is not None:
             found[unit] = process
     return found
+
+
+def _started_from(marker: str) -> str:
+    """Return the digest of what a process was started from: its marker's token begins with it."""
+    return marker.rsplit("/", 2)[1].partition("-")[0]
 
 
 def _wanted(name: str, intents: Intents) -> bool:

@@ -98,6 +98,8 @@ class Journal:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.execute(_SCHEMA)
                 connection.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (_KEPT,))
+            except sqlite3.OperationalError:
+                return None  # a full disk, or no right to write: the file itself may be sound
             except sqlite3.DatabaseError:
                 continue
             else:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from orchestrator.errors import HftstackError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import lock
 from orchestrator.supervise.process import MARKER
 
@@ -27,7 +27,7 @@ _KEPT: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_
 def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -> None:
     """Start a supervisor in a session of its own and return when its socket listens, or another one's does.
 
-    `hold`: it starts nothing that is down. Raises HftstackError when it did not come up.
+    `hold`: it starts nothing that is down. Raises HftstackError when it did not come up, RefusedError when it refused.
     """
     readable, writable = os.pipe()
     with home.supervisor_log.open("ab") as log:
@@ -55,7 +55,8 @@ def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -
     if lock.holder(home.lock) is not None and _listens(home, until):
         return
     said = home.supervisor_log.read_bytes()[begun:].decode(errors="replace").strip()
-    raise HftstackError("the supervisor did not start", where=str(home.supervisor_log), detail=said or None)
+    kind = RefusedError if process.returncode == RefusedError.exit_code else HftstackError
+    raise kind("the supervisor did not start", where=str(home.supervisor_log), detail=said or None)
 
 
 def _listens(home: StackHome, until: float) -> bool:

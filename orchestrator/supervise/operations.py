@@ -92,7 +92,7 @@ class Operations:
         supervisor = self._supervisor
         if deployment.stack != supervisor.stack:
             raise UsageError(f"this supervisor runs {supervisor.stack}, not {deployment.stack}")
-        if self._downs:
+        if self._downs or self.leave.is_set():
             raise RefusedError(f"{supervisor.stack} is being stopped", hint="wait for `hftstack down` to end")
         if self._applying is not None:
             raise RefusedError(

@@ -50,7 +50,7 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class UnitRecord:
-    """A process of ours. `start` is in clock ticks since boot; `digest` tells what it was started from.
+    """A process of ours. `start` is in clock ticks since boot; the marker tells what it was started from.
 
     Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it.
     """
@@ -59,7 +59,6 @@ class UnitRecord:
     start: int
     marker: str
     log: str
-    digest: str
     kind: Kind
     grace: float
     depends_on: tuple[str, ...] = ()

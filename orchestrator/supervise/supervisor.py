@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import Kind, Level
+from orchestrator.errors import RefusedError
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
 from orchestrator.supervise import records, watch
@@ -132,9 +133,17 @@ class Supervisor:
     # What others ask for
 
     def apply(self, deployment: Deployment, only: Iterable[str] | None = None) -> None:
-        """Bring a deployment in; what it changes is on disk before anything is done."""
+        """Bring a deployment in; what it changes is on disk before anything is done.
+
+        Raises RefusedError, with nothing done, when that is impossible.
+        """
+        try:
+            records.replace_file(self.home.deployment, codec.encode(deployment), durable=True)
+        except OSError as error:
+            raise RefusedError(
+                f"cannot record the deployment: {error.strerror}", where=str(self.home.deployment)
+            ) from None
         self.deployment = deployment
-        records.replace_file(self.home.deployment, codec.encode(deployment), durable=True)
         self._become(rules.apply(self.graph, deployment, self.now(), only=only))
         for name, spec in self.graph.specs.items():
             self.watch.update(name, spec)
@@ -296,7 +305,6 @@ class Supervisor:
             start=process.id.start,
             marker=process.marker,
             log=process.log or "",
-            digest=self._digest(spec),
             kind=spec.kind,
             grace=spec.grace,
             depends_on=tuple(edge.unit for edge in spec.depends_on),
@@ -321,12 +329,16 @@ class Supervisor:
             raise _ForeignChannelError(
                 f"channel {name} is held by pid {pid} ({processes.command_line(pid) or 'command not readable'})"
             )
+        try:
+            log = self._new_log(name)
+        except OSError as error:
+            raise SpawnError(f"cannot make room for the log: {error.strerror}") from None
         command = Command(
             argv=spec.argv,
             cwd=spec.cwd,
             env=dict(spec.env),
-            marker=f"{self.prefix}{name}/{secrets.token_hex(4)}",
-            log=str(self._new_log(name)),
+            marker=f"{self.prefix}{name}/{self._digest(spec)}-{secrets.token_hex(4)}",
+            log=str(log),
             timer_slack=spec.resources.timer_slack,
             own_user_namespace=spec.kind is Kind.CONNECTOR and not self._softens and self._has_namespaces(),
         )
