@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli import target, terminal
-from orchestrator.errors import NotReachedError, RefusedError
+from orchestrator.errors import InterruptedByUserError, NotReachedError, RefusedError, UsageError
+from orchestrator.observe import selection
 from orchestrator.observe.table import duration, render
 from orchestrator.supervise.launch import launch
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
 
 _ORDERS = "orders at the exchange were NOT cancelled"
+_TOLD = frozenset({"killed", "lost", "not-softened", "members"})
 
 
 @click.command("down")
@@ -33,7 +36,9 @@ def command(stack: str | None, *, hurry: bool, force: bool) -> int:
     hftstack down
     hftstack down stacks/prod.yaml --now
     """
-    home = target.find(stack)
+    home = _find(stack)
+    if home is None:
+        return 0
     begun = time.monotonic()
     client = target.connect(home)
     if client is None:
@@ -46,9 +51,28 @@ def command(stack: str | None, *, hurry: bool, force: bool) -> int:
         client = target.connect(home)
         if client is None:
             raise RefusedError("the supervisor left at once", where=str(home.supervisor_log))
-    with client:
-        result = client.call("down", {"hurry": hurry, "force": force}, heard=_progress, patient=True)
+    descent = _Descent()
+    try:
+        with client:
+            result = client.call("down", {"hurry": hurry, "force": force}, heard=descent.hear, patient=True)
+    except KeyboardInterrupt:
+        hint = "hftstack status shows how far it is, hftstack down --now hurries it"
+        raise InterruptedByUserError("the supervisor goes on stopping", hint=hint) from None
+    finally:
+        descent.line.erase()
+    target.wait_until_left(home)
     return _tell(home.name, result, time.monotonic() - begun)
+
+
+def _find(stack: str | None) -> StackHome | None:
+    """Return the stack that is meant; None, and a word on it, when there is nothing that could run."""
+    try:
+        return target.find(stack)
+    except UsageError as error:
+        if error.message == selection.NONE_RUNS or (stack is not None and Path(stack).is_file()):
+            click.echo(error.message)
+            return None
+        raise
 
 
 def _has_remains(home: StackHome) -> bool:
@@ -57,9 +81,24 @@ def _has_remains(home: StackHome) -> bool:
     return remains(home)
 
 
-def _progress(_: str, event: dict[str, Any]) -> None:
-    if event["what"] in {"killed", "lost", "not-softened", "members"}:
-        terminal.say(f"{event['unit'] or 'stack'}: {event['what']}: {event['text']}")
+class _Descent:
+    """A `down` as it is watched from the terminal."""
+
+    def __init__(self) -> None:
+        self.line = terminal.LiveLine()
+        self._stopping: dict[str, None] = {}
+
+    def hear(self, _: str, event: dict[str, Any]) -> None:
+        """Take an event of the supervisor."""
+        name, what = event["unit"] or "stack", event["what"]
+        if what in _TOLD:
+            self.line.erase()
+            terminal.say(f"{name}: {what}: {event['text']}")
+        if what == "stopping":
+            self._stopping[name] = None
+        elif what in {"exit", "stopped", "lost"}:
+            self._stopping.pop(name, None)
+        self.line.draw(f"stopping {', '.join(self._stopping)}" if self._stopping else "")
 
 
 def _tell(stack: str, result: dict[str, Any], seconds: float) -> int:

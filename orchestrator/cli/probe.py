@@ -22,6 +22,7 @@ from orchestrator.supervise import records
 from orchestrator.supervise.process import command_line
 
 _HEAD = ("CHANNEL", "VERDICT", "OWNER", "ICEORYX2", "BOTS")
+_EXPENDABLE = tuple(map(_HEAD.index, ("ICEORYX2", "OWNER")))
 
 
 @click.command("probe")
@@ -43,35 +44,39 @@ def command(stack: str | None, names: tuple[str, ...], cwd: Path, *, form: str) 
     hftstack probe
     hftstack probe --channel bf
     """
-    found = [_look(name, location, pid) for name, location, pid in _wanted(stack, names, cwd)]
+    wanted, names_of = _wanted(stack, names, cwd)
+    found = [_look(name, location, pid) for name, location, pid in wanted]
     if form == "json":
         click.echo(json.dumps(found))
     else:
-        rows = [_HEAD, *(_row(channel) for channel in found)]
-        for line in render(rows, terminal.width(sys.stdout)):
+        rows = [_HEAD, *(_row(channel, names_of) for channel in found)]
+        for line in render(rows, terminal.width(sys.stdout), _EXPENDABLE):
             click.echo(line)
     live = found and all(channel["verdict"] == Verdict.LIVE.value for channel in found)
     return 0 if live else NotReachedError.exit_code
 
 
-def _wanted(stack: str | None, names: tuple[str, ...], cwd: Path) -> list[tuple[str, Location, int | None]]:
+def _wanted(
+    stack: str | None, names: tuple[str, ...], cwd: Path
+) -> tuple[list[tuple[str, Location, int | None]], dict[int, str]]:
+    """Return each channel with the pid that should own it, and the stack's units by pid."""
     if names:
         location = locate(cwd.absolute(), _home())
-        return [(name, location, None) for name in names]
+        return [(name, location, None) for name in names], {}
     home = target.find(stack)
     deployment = records.read_deployment(home.deployment)
     from orchestrator.observe.unsupervised import living  # noqa: PLC0415 - only where a stack is meant
 
     pids = living(home)
-    return [
+    wanted = [
         (unit.name, Location(unit.channel.root, unit.channel.prefix), pids.get(unit.name))
         for unit in (() if deployment is None else deployment.units)
         if unit.channel is not None
     ]
+    return wanted, {pid: name for name, pid in pids.items()}
 
 
 def _home() -> Path | None:
-
     try:
         return Path(pwd.getpwuid(os.geteuid()).pw_dir)
     except KeyError:
@@ -98,8 +103,11 @@ def _look(name: str, location: Location, pid: int | None) -> dict[str, Any]:
     }
 
 
-def _row(channel: dict[str, Any]) -> tuple[str, ...]:
-    bots = ", ".join(f"{bot['pid']} written {bot['written']} lag {bot['lag']}" for bot in channel["bots"])
+def _row(channel: dict[str, Any], units: dict[int, str]) -> tuple[str, ...]:
+    bots = ", ".join(
+        f"{units.get(bot['pid'], 'pid')} {bot['pid']}: {bot['written']} written, lag {bot['lag']}"
+        for bot in channel["bots"]
+    )
     return (
         channel["channel"],
         channel["verdict"],

@@ -12,7 +12,7 @@ import click
 from orchestrator.cli import target, terminal
 from orchestrator.control.client import NotSupervisedError
 from orchestrator.errors import InterruptedByUserError, UsageError
-from orchestrator.observe import status
+from orchestrator.observe import selection, status
 
 _EVERY = 1.0
 _OTHER_SCREEN = "\x1b[?1049h\x1b[?25l"
@@ -45,7 +45,7 @@ def look(stack: str | None) -> dict[str, Any]:
     try:
         home = target.find(stack)
     except UsageError as error:
-        if stack is None and error.message == "no stack is running":
+        if stack is None and error.message == selection.NONE_RUNS:
             raise NotSupervisedError(error.message, hint=error.hint) from None
         raise
     client = target.connect(home)

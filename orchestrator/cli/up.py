@@ -138,7 +138,7 @@ class _Ascent:
         self._client = client
         self._deployment = deployment
         self._climb = Climb(deployment)
-        self._lively = terminal.is_lively(sys.stderr)
+        self._line = terminal.LiveLine()
 
     def run(self, timeout: float | None) -> dict[str, Any]:
         """Return the result of `apply`. Raises what the supervisor raised, InterruptedByUserError after Ctrl-C."""
@@ -147,12 +147,12 @@ class _Ascent:
         try:
             return self._listen(identifier)
         except KeyboardInterrupt:
-            self._erase()
+            self._line.erase()
             terminal.say("interrupted: stopping what this `up` started (Ctrl-C again leaves it running)")
             self._client.call("abort", patient=True)
             raise InterruptedByUserError("stopped what this `up` had started") from None
         finally:
-            self._erase()
+            self._line.erase()
 
     @property
     def climbed(self) -> tuple[str, ...]:
@@ -168,25 +168,13 @@ class _Ascent:
                 return result
             if message.get("method") == "event":
                 line, remark = self._climb.hear(message["params"])
-                self._erase()
+                self._line.erase()
                 if line is not None:
                     click.echo(line)
                 if remark is not None:
                     terminal.say(remark)
-                self._draw()
+                self._line.draw(self._climb.waiting())
         raise NotSupervisedError("the supervisor went away", hint="run `hftstack up` again: it takes the units over")
-
-    def _draw(self) -> None:
-        waiting = self._climb.waiting()
-        if self._lively and waiting:
-            columns = terminal.width(sys.stderr) or 80
-            sys.stderr.write(waiting[: columns - 1])
-            sys.stderr.flush()
-
-    def _erase(self) -> None:
-        if self._lively:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def _tell(deployment: Deployment, result: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> int:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from orchestrator.deployment.homes import Home, StackHome
 
+NONE_RUNS: Final = "no stack is running"
 
-def select(home: Home, wanted: str | None, *, is_running: Callable[[StackHome], bool] | None = None) -> StackHome:
+
+def select(home: Home, wanted: str | None) -> StackHome:
     """Return the stack that `wanted` names: a name, or a stack file's path as it was given to `up`.
 
     None means the one stack that runs. Raises UsageError when that is none, or several. The file is not read: it may
     have changed, or be gone.
     """
     if wanted is None:
-        return _only_one(home, is_running or runs)
+        return _only_one(home)
     if is_path(wanted):
         path = str(Path(wanted).absolute())
         resolved = str(Path(wanted).resolve())
@@ -38,13 +38,22 @@ def select(home: Home, wanted: str | None, *, is_running: Callable[[StackHome], 
     return home.stack(wanted)
 
 
-def _only_one(home: Home, is_running: Callable[[StackHome], bool]) -> StackHome:
-    running = [name for name in home.stacks() if is_running(home.stack(name))]
+def _only_one(home: Home) -> StackHome:
+    running = [name for name in home.stacks() if runs(home.stack(name))] or _marked(home)
     if len(running) == 1:
         return home.stack(running[0])
     if not running:
-        raise UsageError("no stack is running", hint="hftstack up FILE starts one")
+        raise UsageError(NONE_RUNS, hint="hftstack up FILE starts one")
     raise UsageError(f"{len(running)} stacks are running: {', '.join(running)}", hint="name the one that is meant")
+
+
+def _marked(home: Home) -> list[str]:
+    """Return the stacks of which nothing but processes is left."""
+    from orchestrator.supervise.process import members  # noqa: PLC0415 - 5 ms that a stack on record does not need
+
+    prefix = f"{home.uid}/{home.digest}/"
+    names = {marker.removeprefix(prefix).partition("/")[0] for marker in members(prefix).values()}
+    return sorted(names.intersection(home.stacks()))
 
 
 def is_path(text: str) -> bool:

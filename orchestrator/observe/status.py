@@ -77,11 +77,12 @@ def _remark(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
 
 def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
     channel = unit["channel"]
+    if channel["verdict"] not in {"live", "unverified"}:
+        verdict = channel["verdict"] or "not seen yet"
+        return f"{verdict}: {channel['detail']}" if channel["detail"] else verdict
     parts = []
-    if channel["verdict"] != "live":
-        parts.append(
-            f"{channel['verdict'] or 'not seen yet'}" + (f": {channel['detail']}" if channel["detail"] else "")
-        )
+    if channel["verdict"] == "unverified":
+        parts.append(f"unverified: {channel['detail']}")
     bots = channel["bots"]
     silent = channel["silent"]
     if not bots:
