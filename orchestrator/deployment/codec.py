@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 from enum import Enum
 from functools import cache
@@ -82,11 +83,23 @@ def _build(hint: Any, data: object, at: str) -> object:  # noqa: ANN401 - a type
         except ValueError:
             names = ", ".join(str(member.value) for member in hint)
             raise _mistyped(f"one of {names}", data, at) from None
-    if hint is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+    if hint is float:
+        return _number(data, at)
     if not isinstance(data, hint) or (isinstance(data, bool) and hint is not bool):
         raise _mistyped(hint.__name__, data, at)
     return data
+
+
+def _number(data: object, at: str) -> float:
+    if not isinstance(data, int | float) or isinstance(data, bool):
+        raise _mistyped("float", data, at)
+    try:
+        value = float(data)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise DecodeError(f"{at or '/'}: not a finite number")
+    return value
 
 
 def _tuple(items: tuple[Any, ...], data: object, at: str) -> tuple[object, ...]:

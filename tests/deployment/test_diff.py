@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from orchestrator.deployment.diff import Difference, difference, needs_restart
+from orchestrator.deployment.model import (
+    Channel,
+    Dependency,
+    Deployment,
+    Endpoint,
+    File,
+    Health,
+    Kind,
+    Level,
+    ReadyCheck,
+    Resources,
+    Restart,
+    RestartPolicy,
+    UnitSpec,
+)
+
+BASE = UnitSpec(
+    name="bf",
+    kind=Kind.CONNECTOR,
+    argv=("/bin/connector", "bf", "binancefutures", "/run/bf.toml"),
+    executable=File("/state/binaries/4f1c/connector", "4f1c"),
+    cwd="/",
+    env=(("RUST_LOG", "info"),),
+    target=Level.CONNECTED,
+    type="binancefutures",
+    files=(File("/run/bf.toml", "aa"),),
+    channel=Channel("bf"),
+)
+NEW_PROCESS: dict[str, Any] = {
+    "kind": Kind.SERVICE,
+    "argv": ("/bin/connector", "bf", "bybit", "/run/bf.toml"),
+    "executable": File("/state/binaries/9a00/connector", "9a00"),
+    "cwd": "/elsewhere",
+    "env": (("RUST_LOG", "debug"),),
+    "files": (File("/run/bf.toml", "bb"),),
+    "channel": Channel("bf", root="/elsewhere"),
+    "resources": Resources(nice=-5),
+}
+TAKEN_UP: dict[str, Any] = {
+    "target": Level.LIVE,
+    "depends_on": (Dependency("proxy"),),
+    "streams": (Endpoint("localhost", 1),),
+    "attaches": ("by",),
+    "ready": ReadyCheck(log="up"),
+    "health": Health(startup=1.0),
+    "restart": Restart(RestartPolicy.NEVER),
+    "grace": 1.0,
+}
+# The type is in argv and decides nothing by itself.
+SILENT: dict[str, Any] = {"type": "bybit"}
+
+
+def stack(*units: UnitSpec) -> Deployment:
+    return Deployment("prod", "/prod.yaml", "testnet", units)
+
+
+def named(*names: str) -> Deployment:
+    return stack(*(replace(BASE, name=name) for name in names))
+
+
+def nothing() -> Difference:
+    return Difference((), (), {}, {}, ())
+
+
+def test_every_field_of_a_unit_is_judged() -> None:
+    assert {"name"} | NEW_PROCESS.keys() | TAKEN_UP.keys() | SILENT.keys() == {f.name for f in fields(UnitSpec)}
+
+
+@pytest.mark.parametrize("name", NEW_PROCESS)
+def test_what_only_a_new_process_takes_up_restarts_the_unit(name: str) -> None:
+    changed = difference(stack(BASE), stack(replace(BASE, **{name: NEW_PROCESS[name]})))
+    word = "config" if name == "files" else name
+    assert changed == replace(nothing(), restarted={"bf": (word,)})
+
+
+@pytest.mark.parametrize("name", TAKEN_UP)
+def test_what_a_running_process_takes_up_restarts_nothing(name: str) -> None:
+    new = replace(BASE, **{name: TAKEN_UP[name]})
+    assert difference(stack(BASE), stack(new)) == replace(nothing(), adopted={"bf": (name,)})
+    assert needs_restart(BASE, new) == ()
+
+
+def test_a_restart_names_what_is_taken_up_along_with_it() -> None:
+    new = replace(BASE, cwd="/elsewhere", grace=1.0)
+    assert difference(stack(BASE), stack(new)).restarted == {"bf": ("cwd", "grace")}
+
+
+def test_a_program_of_the_same_bytes_at_another_place_is_no_change() -> None:
+    assert needs_restart(BASE, replace(BASE, executable=File("/elsewhere/connector", "4f1c"))) == ()
+
+
+def test_a_program_replaced_in_place_is_a_change() -> None:
+    assert needs_restart(BASE, replace(BASE, executable=replace(BASE.executable, sha256="9a00"))) == ("executable",)
+
+
+@pytest.mark.parametrize("files", [(), (File("/run/bf.toml", "aa"), File("/run/more.toml", "bb"))])
+def test_a_config_that_comes_or_goes_is_a_change(files: tuple[File, ...]) -> None:
+    assert needs_restart(BASE, replace(BASE, files=files)) == ("config",)
+
+
+def test_nothing_deployed_means_that_everything_is_added() -> None:
+    assert difference(None, named("a", "b")) == replace(nothing(), added=("a", "b"))
+
+
+def test_the_same_deployment_changes_nothing() -> None:
+    assert difference(named("a", "b"), named("a", "b")) == replace(nothing(), kept=("a", "b"))
+
+
+def test_the_order_of_units_is_no_change() -> None:
+    assert difference(named("a", "b"), named("b", "a")) == replace(nothing(), kept=("b", "a"))
+
+
+def test_each_unit_stands_in_one_field_in_the_order_of_its_deployment() -> None:
+    old = stack(*(replace(BASE, name=name) for name in ("gone2", "gone1", "same", "live", "again")))
+    new = stack(
+        replace(BASE, name="new2"),
+        replace(BASE, name="again", cwd="/elsewhere"),
+        replace(BASE, name="same"),
+        replace(BASE, name="live", grace=1.0),
+        replace(BASE, name="new1"),
+    )
+    assert difference(old, new) == Difference(
+        added=("new2", "new1"),
+        removed=("gone2", "gone1"),
+        restarted={"again": ("cwd",)},
+        adopted={"live": ("grace",)},
+        kept=("same",),
+    )
+
+
+def test_a_renamed_unit_is_removed_and_added() -> None:
+    assert difference(named("a"), named("b")) == replace(nothing(), added=("b",), removed=("a",))
