@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import struct
 from pathlib import Path
@@ -153,5 +154,15 @@ class Nodes:
 
 
 def scan_nodes(location: Location) -> Nodes:
-    """Return a first round of questions to the nodes of a location; `refresh` begins the next one."""
+    """Begin a new round for a location and return it.
+
+    A process has one Nodes a location: it keeps its descriptors, and what an earlier call returned is this same object.
+    """
+    nodes = _kept(location)
+    nodes.refresh()
+    return nodes
+
+
+@functools.cache
+def _kept(location: Location) -> Nodes:
     return Nodes(location)

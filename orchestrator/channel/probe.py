@@ -29,6 +29,16 @@ class _Claim:
     tagged: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Steady:
+    """A live channel as the last full look found it; while all of this holds, the next look need not work it out."""
+
+    outgoing: View
+    incoming: View
+    owners: tuple[tuple[int, int | None], ...]
+    links: tuple[Connection, ...]
+
+
 class Probe:
     """One channel, NAME/ToBot and NAME/FromBot, seen from outside through kept descriptors.
 
@@ -43,6 +53,7 @@ class Probe:
         self._incoming = ServiceFiles(location, f"{name}/FromBot")
         self._connections: dict[tuple[int, int], Connection] = {}
         self._links: tuple[Connection, ...] | None = None
+        self._steady: _Steady | None = None
         self._data: tuple[int, Path] | None = None
         self._lived: int | None = None
         self._proven: tuple[object, ...] = ()
@@ -73,7 +84,7 @@ class Probe:
 
     def forget(self, pid: int) -> None:
         """Drop what is held for a process that exited: its shared memory stays allocated while a descriptor is open."""
-        self._links = None
+        self._links = self._steady = None
         if pid == self._lived:
             self.close()
         for key in [key for key, connection in self._connections.items() if connection.pid == pid]:
@@ -81,7 +92,7 @@ class Probe:
 
     def close(self) -> None:
         """Close every descriptor; the next scan opens what it needs."""
-        self._links = None
+        self._links = self._steady = None
         self._lived = None
         self._proven = ()
         self._data = None
@@ -93,14 +104,19 @@ class Probe:
 
     def _scan(self, nodes: Nodes, pid: int | None) -> Reading:
         outgoing, incoming = self._outgoing.look(nodes), self._incoming.look(nodes)
+        if pid is not None and self._is_steady(nodes, outgoing, incoming, pid):
+            return self._live(pid, outgoing)
         sender = self._claim(nodes, self._outgoing, outgoing, outgoing.publishers, pid)
         receiver = self._claim(nodes, self._incoming, incoming, incoming.subscribers, pid)
         links = self._attach(nodes, outgoing)
         verdict, owner, detail = self._judge(nodes, pid, (outgoing, incoming), (sender, receiver))
-        if verdict is Verdict.LIVE:
+        self._steady = None
+        if verdict is Verdict.LIVE and pid is not None:
             self._lived = pid
-            if all(link.met for link in links):
-                self._links = links
+            ports = outgoing.publishers + outgoing.subscribers + incoming.subscribers
+            owners = tuple((port.node, nodes.pid(port.node)) for port in ports if port.active)
+            self._steady = _Steady(outgoing, incoming, owners, links)
+            return self._live(pid, outgoing)
         return Reading(
             verdict,
             owner=owner or None,
@@ -108,6 +124,26 @@ class Probe:
             bots=tuple(link.read() for link in links),
             detail=detail,
         )
+
+    def _is_steady(self, nodes: Nodes, outgoing: View, incoming: View, pid: int) -> bool:
+        steady = self._steady
+        return (
+            steady is not None
+            and outgoing is steady.outgoing
+            and incoming is steady.incoming
+            and self._is_proven(pid)
+            and all(link.met for link in steady.links)
+            and all(nodes.pid(node) == owner for node, owner in steady.owners)
+            and self._data is not None
+            and self._data[1].exists()
+        )
+
+    def _live(self, pid: int, outgoing: View) -> Reading:
+        links = () if self._steady is None else self._steady.links
+        if all(link.met for link in links):
+            self._links = links
+        bots = tuple([link.read() for link in links])
+        return Reading(Verdict.LIVE, owner=pid, version=outgoing.version, bots=bots)
 
     def _claim(self, nodes: Nodes, files: ServiceFiles, view: View, ports: tuple[Port, ...], pid: int | None) -> _Claim:
         if view.state is State.UNKNOWN:

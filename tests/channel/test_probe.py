@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.channel import Verdict
+from orchestrator.channel import Verdict, scan_nodes
 from orchestrator.channel.service import service_hash
 from tests.channel.look import Look
 from tests.children import until
@@ -377,6 +377,16 @@ def test_descriptors_do_not_pile_up_over_restarts_of_a_bot(children: Children, l
     assert counts[0] == counts[1] == counts[2]
     look.close()
     assert descriptors() == before
+
+
+def test_round_after_round_keeps_the_same_descriptors(children: Children, look: Look) -> None:
+    connector = _connector(children, look)
+    counts = set()
+    for _ in range(5):
+        assert look.probe.scan(scan_nodes(look.location), pid=connector.pid).verdict is Verdict.LIVE
+        counts.add(len(list(Path("/proc/self/fd").iterdir())))
+    scan_nodes(look.location).close()
+    assert len(counts) == 1
 
 
 def test_monitors_of_unknown_processes_are_closed_in_time(children: Children, look: Look) -> None:
