@@ -1,0 +1,60 @@
+"""Stack files that the benches run; written as JSON, which YAML contains."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.programs import Programs
+
+CONNECTOR = "bf"
+BOT = "mm"
+ALWAYS = {"backoff": {"initial": "1ms", "max": "1ms"}, "limit": {"restarts": 1000, "window": "10m"}}
+"""A restart that no number of crashes delays or ends."""
+
+
+def write(folder: Path, name: str, units: dict[str, Any]) -> Path:
+    """Write a stack file to a folder and return its path."""
+    file = folder / f"{name}.yaml"
+    file.write_text(json.dumps({"version": 1, "name": name, "network": "local", **units}), encoding="utf-8")
+    return file
+
+
+def paper(
+    folder: Path, name: str, programs: Programs, *, port: int, bot: bool = True, resources: dict[str, Any] | None = None
+) -> Path:
+    """Write the paper stack: exchange, connector and, on demand, bot, with a bot's grace of 0 and restarts for ever."""
+    cwd = str(folder)
+    units: dict[str, Any] = {
+        "services": {
+            "exchange": {
+                "command": programs.exchange_command(port),
+                "cwd": cwd,
+                "ready": {"tcp": f"127.0.0.1:{port}"},
+            }
+        },
+        "connectors": {
+            CONNECTOR: {
+                "type": "binancefutures",
+                "config": programs.config(port),
+                "cwd": cwd,
+                "depends_on": ["exchange"],
+                "restart": ALWAYS,
+                "resources": resources or {},
+            }
+        },
+    }
+    if bot:
+        units["bots"] = {
+            BOT: {
+                "command": programs.bot_command(),
+                "cwd": cwd,
+                "depends_on": [CONNECTOR],
+                "restart": {"policy": "on-failure", **ALWAYS},
+                "stop": {"grace": "0s"},
+            }
+        }
+    return write(folder, name, units)
