@@ -9,18 +9,16 @@ import click
 
 from orchestrator.cli import building, target
 from orchestrator.cli.stackfile import load
+from orchestrator.cli.verb import Verb
 from orchestrator.resolve import build_request
 
 
-@click.command("build")
+@click.command("build", cls=Verb, examples=("hftstack build stacks/prod.yaml",))
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    r"""Build what the stack needs: all its connectors' features, and its own Rust programs, in one cargo build.
+    """Build what the stack needs: all its connectors' features, and its own Rust programs, in one cargo build.
 
     Exits 4 with the compiler's errors in full when that fails.
-
-    \b
-    hftstack build stacks/prod.yaml
     """
     stack = load(file, os.environ)
     home = target.home().stack(stack.name)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.build import BuildRequest, BuildResult, Progress
 
 _EVERY = 10.0
+_BLOCKED = "blocking"
+"""How a progress begins that says that it waits for another cargo."""
 
 
 def ensure(request: BuildRequest) -> BuildResult:
@@ -62,7 +64,9 @@ def _sparingly() -> Callable[[Progress], None]:
 
     def tell(progress: Progress) -> None:
         nonlocal last
-        if progress.total and time.monotonic() - last >= _EVERY:
+        if progress.what.startswith(_BLOCKED):
+            terminal.say(f"cargo: {progress.what}")
+        elif progress.total and time.monotonic() - last >= _EVERY:
             last = time.monotonic()
             terminal.say(f"cargo: {progress.done} of {progress.total}, {progress.what}")
 

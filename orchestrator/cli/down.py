@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import target, terminal
+from orchestrator.cli.verb import Verb
 from orchestrator.errors import InterruptedByUserError, NotReachedError, RefusedError, UsageError
 from orchestrator.observe import selection
 from orchestrator.observe.table import duration, render
@@ -22,19 +23,15 @@ _ORDERS = "orders at the exchange were NOT cancelled"
 _TOLD = frozenset({"killed", "lost", "not-softened", "members"})
 
 
-@click.command("down")
+@click.command("down", cls=Verb, examples=("hftstack down", "hftstack down stacks/prod.yaml --now"))
 @click.argument("stack", required=False)
 @click.option("--now", "hurry", is_flag=True, help="Do not wait for bots: SIGTERM and at once SIGKILL.")
 @click.option("--force", is_flag=True, help="Go on although a bot that is not ours is attached.")
 def command(stack: str | None, *, hurry: bool, force: bool) -> int:
-    r"""Stop a stack: bots first, then connectors, nothing left behind.
+    """Stop a stack: bots first, then connectors, nothing left behind.
 
     STACK is a stack's name or its file; without it, the one stack that runs. Exits 5 when a bot or a connector did not
     end cleanly or something is left. Orders at the exchange are not cancelled.
-
-    \b
-    hftstack down
-    hftstack down stacks/prod.yaml --now
     """
     home = _find(stack)
     if home is None:
@@ -55,12 +52,12 @@ def command(stack: str | None, *, hurry: bool, force: bool) -> int:
     try:
         with client:
             result = client.call("down", {"hurry": hurry, "force": force}, heard=descent.hear, patient=True)
+            target.wait_until_left(client)
     except KeyboardInterrupt:
         hint = "hftstack status shows how far it is, hftstack down --now hurries it"
         raise InterruptedByUserError("the supervisor goes on stopping", hint=hint) from None
     finally:
         descent.line.erase()
-    target.wait_until_left(home)
     return _tell(home.name, result, time.monotonic() - begun)
 
 

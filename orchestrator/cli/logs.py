@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import target, terminal
+from orchestrator.cli.verb import Verb
 from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import logs, selection
 
@@ -17,19 +18,15 @@ if TYPE_CHECKING:
 _COLOURS = (36, 33, 35, 32, 34, 96, 93, 95)
 
 
-@click.command("logs")
+@click.command("logs", cls=Verb, examples=("hftstack logs -f", "hftstack logs prod bf --tail 100"))
 @click.argument("names", nargs=-1, metavar="[STACK] [UNIT]...")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option("-n", "--tail", "count", type=click.IntRange(min=0), help="Only the last lines of each unit.")
 def command(names: tuple[str, ...], *, follow: bool, count: int | None) -> int:
-    r"""Show the units' output over their starts, interleaved by time where lines carry one.
+    """Show the units' output over their starts, interleaved by time where lines carry one.
 
     The first name is the stack when it is a path or a stack's name; all others are units. Without units, all of them.
     -f begins with the last 10 lines of each, and ends with Ctrl-C.
-
-    \b
-    hftstack logs -f
-    hftstack logs prod bf --tail 100
     """
     home, units = _chosen(names)
     shown = units or _all(home)

@@ -25,6 +25,11 @@ VERBS: Final = {
     "logs": "Show the units' output.",
     "probe": "Look at channels from outside, without touching them.",
 }
+_IN_SHORT: Final = {
+    "hftstack up stacks/prod.yaml": "validate, build, start in order, prove every channel live",
+    "hftstack status": "what is live, what is blind, since when and why",
+    "hftstack down": "bots first, then connectors, nothing left behind",
+}
 _ANYWHERE: Final = frozenset({"validate"})
 INTERRUPTED: Final = 130
 
@@ -47,6 +52,12 @@ class Verbs(click.Group):
         command = import_module(f"orchestrator.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - the table and the modules are held together by a test
         return command
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what it is, and the three commands of every day."""
+        super().format_help_text(ctx, formatter)
+        with formatter.section("In short"):
+            formatter.write_dl(list(_IN_SHORT.items()))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs' short help."""
@@ -76,13 +87,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "--version", package_name="hftstack", message="hftstack %(version)s")
 def cli() -> None:
-    r"""Run HftBacktest live connectors and their bots from one stack file.
-
-    \b
-    hftstack up stacks/prod.yaml      validate, build, start in order, prove every channel live
-    hftstack status                   what is live, what is blind, since when and why
-    hftstack down                     bots first, then connectors, nothing left behind
-    """
+    """Run HftBacktest live connectors and their bots from one stack file."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

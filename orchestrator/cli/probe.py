@@ -16,6 +16,7 @@ from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.probe import Probe
 from orchestrator.channel.verdict import Verdict
 from orchestrator.cli import target, terminal
+from orchestrator.cli.verb import Verb
 from orchestrator.errors import NotReachedError
 from orchestrator.observe.table import render
 from orchestrator.supervise import records
@@ -25,7 +26,7 @@ _HEAD = ("CHANNEL", "VERDICT", "OWNER", "ICEORYX2", "BOTS")
 _EXPENDABLE = tuple(map(_HEAD.index, ("ICEORYX2", "OWNER")))
 
 
-@click.command("probe")
+@click.command("probe", cls=Verb, examples=("hftstack probe", "hftstack probe --channel bf"))
 @click.argument("stack", required=False)
 @click.option("--channel", "names", multiple=True, metavar="NAME", help="A channel by name, of no stack or any.")
 @click.option(
@@ -36,13 +37,9 @@ _EXPENDABLE = tuple(map(_HEAD.index, ("ICEORYX2", "OWNER")))
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(stack: str | None, names: tuple[str, ...], cwd: Path, *, form: str) -> int:
-    r"""Look at channels from outside: owner, version, bots attached, messages written and waiting.
+    """Look at channels from outside: owner, version, bots attached, messages written and waiting.
 
     Reads files only; opens no iceoryx2 service and takes no bot's place. Exits 0 when every channel is live, else 5.
-
-    \b
-    hftstack probe
-    hftstack probe --channel bf
     """
     wanted, names_of = _wanted(stack, names, cwd)
     found = [_look(name, location, pid) for name, location, pid in wanted]

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orchestrator.cli import target, terminal
+from orchestrator.cli.verb import Verb
 from orchestrator.control.client import NotSupervisedError
 from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import selection, status
@@ -19,19 +20,15 @@ _OTHER_SCREEN = "\x1b[?1049h\x1b[?25l"
 _THIS_SCREEN = "\x1b[?25h\x1b[?1049l"
 
 
-@click.command("status")
+@click.command("status", cls=Verb, examples=("hftstack status", "hftstack status stacks/prod.yaml --format json"))
 @click.argument("stack", required=False)
 @click.option("--watch", is_flag=True, help="Look again each second, until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(stack: str | None, *, watch: bool, form: str) -> int:
-    r"""Show what is live, what is blind, since when and why.
+    """Show what is live, what is blind, since when and why.
 
     STACK is a stack's name or its file; without it, the one stack that runs. Exits 0 when every wanted unit is at its
     target and the stack is supervised, else 5.
-
-    \b
-    hftstack status
-    hftstack status stacks/prod.yaml --format json
     """
     found = look(stack)
     if watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -45,8 +46,13 @@ def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
         time.sleep(_BETWEEN)
 
 
-def wait_until_left(stack: StackHome, *, timeout: float = 10.0) -> None:
-    """Return when the stack's supervisor, which is leaving, has left, or after `timeout` seconds."""
-    until = time.monotonic() + timeout
-    while lock.holder(stack.lock) is not None and time.monotonic() < until:
-        time.sleep(_BETWEEN)
+def wait_until_left(client: Client, *, timeout: float = 10.0) -> None:
+    """Return when the supervisor at the other end, which is leaving, has ended, or after `timeout` seconds."""
+    try:
+        process = os.pidfd_open(client.pid)
+    except OSError:
+        return
+    try:
+        select.select([process], [], [], timeout)
+    finally:
+        os.close(process)

@@ -12,6 +12,7 @@ import click
 
 from orchestrator.cli import building, target, terminal
 from orchestrator.cli.stackfile import load, summary
+from orchestrator.cli.verb import Verb
 from orchestrator.control import messages
 from orchestrator.control.client import NotSupervisedError
 from orchestrator.deployment import codec
@@ -39,20 +40,17 @@ _LAST_LINES = 10
 _RED = 31
 
 
-@click.command("up")
+@click.command("up", cls=Verb, examples=("hftstack up stacks/prod.yaml",))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Wait no longer.")
 def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | None) -> int:
-    r"""Start a stack, or change a running one to what its file says.
+    """Start a stack, or change a running one to what its file says.
 
     Validates, builds with cargo, starts in the order of the dependencies, and returns when every unit is ready. On a
     running stack only what differs is touched. Exits 5 when a unit did not reach its target; what runs is left running.
     Ctrl-C stops what this `up` started.
-
-    \b
-    hftstack up stacks/prod.yaml
     """
     begun = time.monotonic()
     stack = load(file, os.environ)

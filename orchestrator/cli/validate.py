@@ -8,17 +8,15 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.stackfile import load, summary
+from orchestrator.cli.verb import Verb
 
 
-@click.command("validate")
+@click.command("validate", cls=Verb, examples=("hftstack validate stacks/prod.yaml",))
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    r"""Check a stack file and the files it names. Nothing is started; no machine is needed.
+    """Check a stack file and the files it names. Nothing is started; no machine is needed.
 
     Every mistake is told at once, with file:line:column and what to write instead. Exits 3 when there is one.
-
-    \b
-    hftstack validate stacks/prod.yaml
     """
     stack = load(file, os.environ)
     click.echo(f"{file}: {stack.name} is valid: {stack.network}, {summary(stack)}")

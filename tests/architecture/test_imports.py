@@ -1,0 +1,109 @@
+"""Who may import whom, and what the daemon and the quick verbs load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.harness import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_HEAVY = frozenset({"yaml", "pydantic", "pydantic_core", "networkx", "rich", "psutil", "tomli_w", "asyncio", "sqlite3"})
+_DAEMON = """
+import importlib, json, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+import orchestrator.supervise.main
+for room in ("supervise", "control", "channel", "deployment"):
+    package = importlib.import_module("orchestrator." + room)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"orchestrator.{room}.{module.name}")
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+_VERB = """
+import json, sys
+from orchestrator.cli.main import run
+code = run(json.loads(sys.argv[1]))
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    started = Machine()
+    yield started
+    started.close()
+
+
+def _loaded_by(machine: Machine, *words: str, code: int, **env: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _VERB, json.dumps(words)],
+        cwd=machine.folder,
+        env=machine.environ(**env),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found, modules = json.loads(done.stdout.splitlines()[-1])
+    assert found == code, done.stdout + done.stderr
+    return set(modules)
+
+
+def test_the_contracts_on_imports_are_kept() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-cache"], cwd=_REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_supervisor_needs_nothing_but_the_standard_library() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _DAEMON, _REPOSITORY], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(json.loads(done.stdout))
+    assert "asyncio" in loaded
+    assert loaded - sys.stdlib_module_names <= {"__main__", "orchestrator"}
+
+
+def test_status_of_a_supervised_stack_loads_no_big_library(machine: Machine) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1000"]}})
+    machine.up()
+
+    assert not _loaded_by(machine, "status", code=0) & _HEAVY
+    machine.down()
+
+
+def test_status_of_a_stack_without_a_supervisor_loads_no_big_library(machine: Machine) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1000"]}})
+    machine.up()
+    machine.down()
+
+    assert not _loaded_by(machine, "status", "s", code=5) & _HEAVY
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("status", "--help"), ("logs", "--help")])
+def test_help_loads_no_big_library(machine: Machine, words: tuple[str, ...]) -> None:
+    assert not _loaded_by(machine, *words, code=0) & _HEAVY
+
+
+def test_completion_of_a_verb_loads_no_verb_and_no_big_library(machine: Machine) -> None:
+    script = (
+        "import sys\nfrom orchestrator.cli.main import main\n"
+        "try:\n    main([])\nfinally:\n    print(sorted(sys.modules), file=sys.stderr)\n"
+    )
+    env = machine.environ(_HFTSTACK_COMPLETE="bash_complete", COMP_WORDS="hftstack st", COMP_CWORD="1")
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == ["plain,status"]
+    loaded = done.stderr
+    assert "'orchestrator.cli.main'" in loaded
+    assert "'orchestrator.cli.status'" not in loaded
+    assert not [name for name in _HEAVY if f"'{name}'" in loaded]
