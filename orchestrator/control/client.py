@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.control import messages
@@ -42,6 +43,12 @@ class Client:
         except OSError:
             self._socket.close()
             raise NotSupervisedError("no supervisor is running", where=str(path)) from None
+
+    @property
+    def pid(self) -> int:
+        """The process at the other end (SO_PEERCRED, unix(7)); 0 when it is in a pid namespace out of our sight."""
+        pid: int = struct.unpack("3i", self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        return pid
 
     def __enter__(self) -> Self:
         return self
