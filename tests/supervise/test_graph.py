@@ -188,6 +188,14 @@ class TestOrderOfStart:
         stage.reach("bf").climb()
         assert stage.is_in("mm", State.UP)
 
+    def test_nothing_starts_on_a_connector_that_is_about_to_stop(self) -> None:
+        stage = running(connector("bf"), bot("mm", "bf"), bot("rec", "bf"))
+        stage.stop("rec").exit("rec", code=0).on("bf", Recycle("restart")).took()
+        stage.on("rec", Start())
+        assert stage.took() == []
+        stage.exit("mm", code=0).exit("bf", code=0).took()
+        assert stage.reach("bf").took() == ["spawn mm", "spawn rec"]
+
     def test_unmet_names_what_a_unit_waits_for(self) -> None:
         stage = Stage().apply(connector("bf"), connector("by"), bot("mm", "bf", "by")).reach("by")
         edges = graphs.unmet(stage.graph.specs["mm"], stage.graph.units, stage.graph.specs)
@@ -428,6 +436,12 @@ class TestNotRevived:
         stage.exit("mm")
         stage.on("bf", Recycle("restart"), after=0.1)
         stage.exit("bf", code=0).climb()
+        assert stage.states() == {"bf": "up", "mm": "failed"}
+
+    def test_the_death_of_a_process_that_the_bot_was_never_attached_to_revives_nobody(self) -> None:
+        stage = running(connector("bf"), bot("mm", "bf"))
+        stage.exit("mm").on("bf", Recycle("restart")).exit("bf", code=0, after=0.1)
+        stage.exit("bf", after=0.1).climb()
         assert stage.states() == {"bf": "up", "mm": "failed"}
 
 

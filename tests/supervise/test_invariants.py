@@ -51,6 +51,7 @@ KINDS = {"s0": Kind.SERVICE, "s1": Kind.SERVICE, "c0": Kind.CONNECTOR, "c1": Kin
 }
 GRACES = {Kind.SERVICE: 1.0, Kind.CONNECTOR: 0.4, Kind.BOT: 3.0}
 NAMES = st.sampled_from(sorted(KINDS))
+PICKS = st.integers(0, len(KINDS) - 1)
 CODES = st.sampled_from([0, 1, 101, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGBUS, None])
 SLACK = 1e-6
 RUNNING = {State.STARTING, State.UP, State.STOPPING, State.LOST}
@@ -84,6 +85,16 @@ class Process:
     asked: bool = False
     ends: float | None = None
     code: int | None = None
+
+
+MANNERS = st.builds(
+    Manner,
+    delay=st.sampled_from([0.0, 0.01, 0.12, 2.0]),
+    code=st.sampled_from([0, 1, -signal.SIGTERM]),
+    deaf=st.booleans(),
+    stuck=st.booleans(),
+    spawns=st.sampled_from([True, True, True, False]),
+)
 
 
 @st.composite
@@ -266,6 +277,11 @@ class Stack(RuleBasedStateMachine):
                     self.feed(name, Tick())
         self.now = max(self.now, until)
 
+    def living(self, pick: int) -> str:
+        """Return one of the units that have a process, or nothing."""
+        names = sorted(self.processes)
+        return names[pick % len(names)] if names else ""
+
     def asked(self, names: Iterable[str]) -> None:
         """The operator intervened: what follows is not the restart policy's doing."""
         for name in names:
@@ -277,8 +293,9 @@ class Stack(RuleBasedStateMachine):
 
     # --- what happens
 
-    @initialize(units=stacks())
-    def first(self, units: tuple[UnitSpec, ...]) -> None:
+    @initialize(units=stacks(), manners=st.dictionaries(NAMES, MANNERS, max_size=4))
+    def first(self, units: tuple[UnitSpec, ...], manners: dict[str, Manner]) -> None:
+        self.manners = manners
         self.take(graphs.apply(self.graph, deployment(*units), self.now))
 
     @rule(units=stacks())
@@ -293,20 +310,32 @@ class Stack(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.pass_until(self.now + seconds)
 
-    @rule(name=NAMES, code=CODES)
-    def it_dies(self, name: str, code: int | None) -> None:
-        if name in self.processes:
+    @rule(pick=PICKS, code=CODES)
+    def one_dies(self, pick: int, code: int | None) -> None:
+        if name := self.living(pick):
             self.exits(name, code)
 
-    @rule(name=NAMES, other=NAMES, codes=st.tuples(CODES, CODES), apart=st.sampled_from([0.0, 0.01, 0.5, 1.5]))
-    def two_die(self, name: str, other: str, codes: tuple[int | None, int | None], apart: float) -> None:
-        self.it_dies(name, codes[0])
+    @rule(picks=st.tuples(PICKS, PICKS), codes=st.tuples(CODES, CODES), apart=st.sampled_from([0.0, 0.01, 0.5, 1.5]))
+    def two_die(self, picks: tuple[int, int], codes: tuple[int | None, int | None], apart: float) -> None:
+        self.one_dies(picks[0], codes[0])
         self.pass_until(self.now + apart)
-        self.it_dies(other, codes[1])
+        self.one_dies(picks[1], codes[1])
 
-    @rule(name=NAMES, level=st.sampled_from([Level.STARTED, Level.LIVE, Level.CONNECTED, Level.FRESH]))
-    def it_is_seen(self, name: str, level: Level) -> None:
-        if name in self.processes:
+    @rule(pick=PICKS, code=CODES, times=st.integers(2, 8), climbs=st.booleans())
+    def one_dies_again_and_again(self, pick: int, code: int | None, times: int, climbs: bool) -> None:  # noqa: FBT001 - hypothesis calls it by keyword
+        name = self.living(pick)
+        for _ in range(times):
+            if name not in self.processes:
+                return
+            if climbs:
+                self.all_climb()
+            if name in self.processes:
+                self.exits(name, code)
+            self.pass_until(self.now + 0.45)
+
+    @rule(pick=PICKS, level=st.sampled_from([Level.STARTED, Level.LIVE, Level.CONNECTED, Level.FRESH]))
+    def one_is_seen(self, pick: int, level: Level) -> None:
+        if name := self.living(pick):
             seen = level if KINDS[name] is Kind.CONNECTOR else (Level.STARTED, Level.READY)[level is Level.FRESH]
             self.sees(name, seen)
 
@@ -317,22 +346,13 @@ class Stack(RuleBasedStateMachine):
                 if name in self.processes:
                     self.sees(name, Level.FRESH if KINDS[name] is Kind.CONNECTOR else Level.READY)
 
-    @rule(name=NAMES)
-    def its_channel_breaks(self, name: str) -> None:
-        if name in self.processes and KINDS[name] is Kind.CONNECTOR:
+    @rule(pick=PICKS)
+    def a_channel_breaks(self, pick: int) -> None:
+        name = self.living(pick)
+        if name and KINDS[name] is Kind.CONNECTOR:
             self.feed(name, Broken("SPLIT"))
 
-    @rule(
-        name=NAMES,
-        manner=st.builds(
-            Manner,
-            delay=st.sampled_from([0.0, 0.01, 0.12, 2.0]),
-            code=st.sampled_from([0, 1, -signal.SIGTERM]),
-            deaf=st.booleans(),
-            stuck=st.booleans(),
-            spawns=st.sampled_from([True, True, False]),
-        ),
-    )
+    @rule(name=NAMES, manner=MANNERS)
     def it_behaves(self, name: str, manner: Manner) -> None:
         self.manners[name] = manner
 
@@ -430,7 +450,7 @@ class Stack(RuleBasedStateMachine):
 
 
 Stack.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=50,
     stateful_step_count=40,
     derandomize=True,
     database=None,

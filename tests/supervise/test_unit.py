@@ -379,6 +379,16 @@ class TestTransientStart:
         life.on(Exited(1), after=0.02)
         assert (life.unit.restarts, len(life.unit.window)) == (1, 1)
 
+    def test_after_the_fifth_death_the_next_start_has_its_retries_again(self) -> None:
+        life = Life(BF).starting()
+        for _ in range(6):
+            life.on(Exited(1), after=0.02)
+            if life.unit.state is State.BACKOFF:
+                life.tick()
+            life.release()
+        assert life.unit.restarts == 1
+        assert life.notes().count("retry") == 5
+
     def test_the_policy_never_is_no_obstacle_to_a_retry(self) -> None:
         life = Life(connector("bf", policy=RestartPolicy.NEVER)).starting()
         life.on(Exited(1), after=0.02)
