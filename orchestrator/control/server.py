@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Handler = Callable[["Connection", dict[str, Any]], Awaitable[object]]
 
 _BACKLOG: Final = 8 * 1024 * 1024
+_FAREWELL: Final = 1.0
+_FAREWELL_BYTES: Final = 1 << 16
 
 
 class Connection:
@@ -105,6 +107,10 @@ async def listen(path: Path, methods: dict[str, Handler]) -> asyncio.Server:
         if uid not in {0, os.geteuid()}:
             refusal = messages.error(None, messages.INVALID_REQUEST, f"user {uid} may not control this stack")
             writer.write(messages.line(refusal))
+            with suppress(OSError, TimeoutError):
+                # closed with something unread, the socket would be reset and the refusal lost
+                async with asyncio.timeout(_FAREWELL):
+                    await reader.read(_FAREWELL_BYTES)
             writer.close()
             return
         with suppress(asyncio.CancelledError):
