@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.deployment import codec
+from orchestrator.deployment.model import Deployment, Kind
+from orchestrator.errors import RefusedError
+from orchestrator.supervise import records
+from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
+from tests.supervise.specs import bot, connector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DEPLOYMENT = Deployment("s", "/s.yaml", "local", (connector("bf"), bot("mm", "bf")))
+_RECORD = UnitRecord(17, 99, "0/a/s/bf/t/17", "/log", Kind.CONNECTOR, 5.0, ("base",))
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    records.replace_file(path, codec.encode(_DEPLOYMENT), durable=True)
+    assert records.read_deployment(path) == _DEPLOYMENT
+    intents = Intents({"bf": UnitIntent(Intent.FAILED, "exit 3"), "mm": UnitIntent(Intent.UP)})
+    records.replace_file(path, codec.encode(intents), durable=True)
+    assert records.read_intents(path) == intents
+    records.replace_file(path, codec.encode(Units("boot", {"bf": _RECORD})), durable=False)
+    assert records.read_units(path, "boot") == {"bf": _RECORD}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_does_not_exist_is_nothing(tmp_path: Path) -> None:
+    assert records.read_deployment(tmp_path / "none") is None
+    assert records.read_intents(tmp_path / "none") == Intents()
+    assert records.read_units(tmp_path / "none", "boot") == {}
+
+
+def test_processes_of_another_boot_are_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "units.json"
+    records.replace_file(path, codec.encode(Units("another", {"bf": _RECORD})), durable=False)
+    assert records.read_units(path, "boot") == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', "\xff", "[" * 100_000])
+def test_a_damaged_record_is_refused_by_name_and_a_damaged_list_of_processes_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(RefusedError, match="damaged") as caught:
+        records.read_deployment(path)
+    assert caught.value.where == str(path)
+    if text != '{"format": 1}':
+        with pytest.raises(RefusedError, match="damaged"):
+            records.read_intents(path)
+    assert records.read_units(path, "boot") == {}
+
+
+def test_every_truncation_of_a_deployment_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    whole = codec.encode(_DEPLOYMENT)
+    for length in range(0, len(whole), 7):
+        path.write_text(whole[:length])
+        with pytest.raises(RefusedError):
+            records.read_deployment(path)
+
+
+def test_what_a_newer_hftstack_wrote_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps({"format": 99, "anything": True}))
+    for read in (records.read_deployment, records.read_intents):
+        with pytest.raises(RefusedError, match="newer hftstack"):
+            read(path)
+    assert records.read_units(path, "boot") == {}
