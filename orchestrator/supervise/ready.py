@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _BETWEEN: Final = 0.02
 _TRY: Final = 1.0
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 16
 
 
 async def until_ready(spec: UnitSpec, log: str, spared: set[int]) -> None:
@@ -60,8 +60,12 @@ async def _succeeds(argv: tuple[str, ...], spec: UnitSpec, spared: set[int]) -> 
         )
     except OSError:
         return False
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        return False
     spared.add(pid)
-    pidfd = os.pidfd_open(pid)
     ended = asyncio.Event()
     loop.add_reader(pidfd, ended.set)
     try:
@@ -82,19 +86,22 @@ async def _succeeds(argv: tuple[str, ...], spec: UnitSpec, spared: set[int]) -> 
 
 async def _until_logged(pattern: str, log: str) -> None:
     """Search the log of this start, line by line; a line is looked at once it is complete."""
-    wanted = re.compile(pattern.encode())
+    wanted = re.compile(pattern)
     offset = 0
     while True:
         chunk = _read(log, offset)
-        complete = chunk[: chunk.rfind(b"\n") + 1] if len(chunk) < _CHUNK else chunk
-        if any(wanted.search(line) for line in complete.splitlines()):
+        end = chunk.rfind(b"\n") + 1
+        complete = chunk[:end] if end or len(chunk) < _CHUNK else chunk
+        if any(wanted.search(line) for line in complete.decode(errors="replace").splitlines()):
             return
         offset += len(complete)
-        if not complete:
-            await asyncio.sleep(_BETWEEN)
+        await asyncio.sleep(0 if complete else _BETWEEN)
 
 
 def _read(log: str, offset: int) -> bytes:
-    with Path(log).open("rb") as file:
-        file.seek(offset)
-        return file.read(_CHUNK)
+    try:
+        with Path(log).open("rb") as file:
+            file.seek(offset)
+            return file.read(_CHUNK)
+    except OSError:
+        return b""
