@@ -189,7 +189,7 @@ class TestOrderOfStart:
         assert stage.is_in("mm", State.UP)
 
     def test_nothing_starts_on_a_connector_that_is_about_to_stop(self) -> None:
-        stage = running(connector("bf"), bot("mm", "bf"), bot("rec", "bf"))
+        stage = running(connector("bf"), bot("mm", "bf"), bot("rec", Dependency("bf", Level.LIVE)))
         stage.stop("rec").exit("rec", code=0).on("bf", Recycle("restart")).took()
         stage.on("rec", Start())
         assert stage.took() == []
