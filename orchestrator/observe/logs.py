@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BLOCK: Final = 1 << 16
 _POLL: Final = 0.1
 _READ_FOR_WORDS: Final = 100
-_INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
+_INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)Z")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -62,7 +62,7 @@ def files(home: StackHome, unit: str) -> list[Path]:
 def history(home: StackHome, units: list[str], count: int | None) -> list[tuple[str, str]]:
     """Return (unit, line): the last `count` lines of each unit over its starts, None for all, in the order of time.
 
-    A line without an instant of its own stands behind the line before it.
+    A line without an instant of its own stands behind the line before it; those of a unit that writes none stand first.
     """
     stamped = []
     for unit in units:
@@ -75,7 +75,7 @@ def history(home: StackHome, units: list[str], count: int | None) -> list[tuple[
         instant = ""
         for place, line in enumerate(lines):
             found = _INSTANT.match(line)
-            instant = found.group(1) if found else instant
+            instant = max(instant, found.group(1)) if found else instant
             stamped.append((instant, unit, place, line))
     return [(unit, line) for _, unit, _, line in sorted(stamped)]
 
