@@ -117,7 +117,8 @@ class Machine:
         """Take the stack down; it must succeed and leave nothing."""
         done = self.hftstack("down", "s", *options)
         assert done.code == 0, done.said
-        assert self.left() == {}
+        left = self.left()
+        assert left == {}, left
         return done
 
     def status(self) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Machine:
 
     def supervisor(self) -> int:
         """Return the supervisor's pid as it recorded it beside its lock."""
-        return int((self.runtime / "lock").read_text())
+        return int((self.state / "lock").read_text())
 
     def kill_supervisor(self) -> None:
         pid = self.supervisor()

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.children import until
-from tests.integration.harness import Machine, lives, pair
+from tests.integration.harness import pair
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.integration.harness import Machine
 
 
 def _kill(pid: int | None) -> None:
@@ -96,35 +96,4 @@ def test_a_bot_below_a_connector_past_its_limit_is_stopped(machine: Machine) -> 
     units = machine.until_units(lambda units: units["bf"]["state"] == "failed" and units["mm"]["pid"] is None)
     assert units["mm"]["state"] in {"stopped", "waiting"}
     assert "limit" in units["bf"]["why"]
-    machine.down()
-
-
-def _paper(machine: Machine, binaries: Path, port: int) -> dict[str, Any]:
-    """Return a stack on the paper exchange, its programs taken as they are built: no cargo in here."""
-    config = machine.folder / "bf.toml"
-    config.write_text(f'stream_url = "ws://127.0.0.1:{port}/ws"\napi_url = "http://127.0.0.1:{port}"\n', "utf-8")
-    return {
-        "connectors": {"bf": {"type": "binancefutures", "config": str(config), "health": {"startup": "1s"}}},
-        "bots": {"mm": {"command": [str(binaries / "bot"), "bf", "btcusdt"], "depends_on": ["bf"]}},
-        "source": {"path": str(binaries.parent.parent)},
-    }
-
-
-def test_a_connector_whose_exchange_is_away_waits_for_it_and_everything_follows_by_itself(
-    machine: Machine, paper_binaries: Path, free_port: int
-) -> None:
-    machine.write(_paper(machine, paper_binaries, free_port))
-    done = machine.hftstack("up", machine.file)
-    assert done.code == 5, done.said
-    assert "bf: connected not reached" in done.err
-    assert "nothing listens" in done.err or "exchange" in done.err
-    assert "still waiting: mm" in done.err
-    units = machine.units()
-    assert (units["bf"]["state"], units["bf"]["level"], units["bf"]["restarts"]) == ("starting", "live", 0)
-    pid = units["bf"]["pid"]
-    exchange = machine.other(str(paper_binaries / "exchange"), "--port", str(free_port))
-    units = machine.until_units(lambda units: units["mm"]["state"] == "up" and units["bf"]["level"] == "fresh")
-    # it may take the exchange's return as a reason to begin anew, but it is the same unit and it needed no `up`
-    assert lives(exchange.pid)
-    assert units["bf"]["pid"] == pid
     machine.down()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,3 +132,16 @@ def test_no_secret_of_a_config_is_anywhere_but_in_the_rendered_configs(machine: 
     said += machine.down().said
     assert _SECRET not in said
     assert not any(_SECRET.encode() in file.read_bytes() for file in machine.home.rglob("*") if file.is_file())
+
+
+def test_the_callers_environment_reaches_no_process_of_the_stack(machine: Machine) -> None:
+    machine.write(pair())
+    keys = {"BINANCE_KEY": _SECRET, "SSH_AUTH_SOCK": f"/{_SECRET}"}
+    assert machine.hftstack("up", machine.file, env=keys).code == 0
+    before = machine.pids()
+    for pid in machine.processes():
+        assert _SECRET.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+    # and a different caller's environment is no change
+    assert "nothing to change" in machine.up().out
+    assert machine.pids() == before
+    machine.down()

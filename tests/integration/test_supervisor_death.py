@@ -82,7 +82,7 @@ def test_when_everything_was_killed_up_starts_clean(machine: Machine) -> None:
 def test_killed_while_it_starts_units_it_leaves_one_process_of_each_to_the_next(machine: Machine, moment: str) -> None:
     machine.write(_wide())
     up = machine.begin("up", machine.file)
-    lock = machine.runtime / "lock"
+    lock = machine.state / "lock"
     until(lambda: lock.exists() and lock.read_text().strip())
     supervisor = machine.supervisor()
     match moment:
@@ -126,7 +126,7 @@ def test_without_its_runtime_directory_the_stack_is_still_found_and_stopped(mach
     machine.write(_wide())
     machine.up()
     machine.kill_supervisor()
-    for file in (machine.runtime / "units.json", machine.runtime / "lock", machine.runtime / "control.sock"):
+    for file in (machine.runtime / "units.json", machine.runtime / "control.sock"):
         file.unlink()
     assert machine.hftstack("down").code == 0
     assert machine.left() == {}
