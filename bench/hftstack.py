@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
 
 _REPOSITORY: Final = Path(__file__).resolve().parent.parent
+_REACHABLE: Final = "import os, sys; sys.exit(not os.access(sys.executable, os.X_OK))"
 _RUN: Final = "import sys; sys.path[:0] = {paths!r}; from orchestrator.cli.main import main; main()"
 
 
@@ -52,9 +53,9 @@ class Hftstack:
 
     def prepare(self, name: str, programs: Programs, owner: int | None = None) -> None:
         """Give a stack the connector's binary, so that `up --no-build` needs no cargo."""
-        home = self.stack(name)
-        home.prepare()
-        programs.stored(home.binaries)
+        binaries = self.stack(name).binaries
+        binaries.mkdir(parents=True, exist_ok=True)
+        programs.stored(binaries)
         if owner is not None:
             give(self._home, owner)
 
@@ -64,7 +65,7 @@ class Hftstack:
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False, cwd="/")
         if done.returncode not in allowed:
             raise CommandError(
-                f"hftstack {' '.join(map(str, arguments))}: {done.returncode}\n{done.stderr}{done.stdout}"
+                f"hftstack {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}"
             )
         return done
 
@@ -101,12 +102,9 @@ def as_nobody(home: Path, path: str) -> Hftstack | None:
     packages = Path(sys.prefix) / "lib" / version / "site-packages"
     environ = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        code = _RUN.format(paths=[str(_REPOSITORY), str(packages)])
-        command = (*drop, python, "-P", "-c", code)
-        found = Hftstack(home, command, environ)
-        try:
-            found.run("--help")
-        except (CommandError, OSError):
-            continue
-        return found
+        # setpriv itself may still enter folders that its child may not, such as /root
+        done = subprocess.run((*drop, python, "-c", _REACHABLE), capture_output=True, check=False, cwd="/")
+        if done.returncode == 0:
+            code = _RUN.format(paths=[str(_REPOSITORY), str(packages)])
+            return Hftstack(home, (*drop, python, "-P", "-c", code), environ)
     return None

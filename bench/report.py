@@ -19,16 +19,20 @@ _HEAD = ("ms", "median", "p95", "worst", "n", "ratio", "")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Samples of one run. The first one is what the others are compared with; `notes` say what was not measured."""
+    """Samples of one run. `notes` say what was not measured.
+
+    The first one is what the others are compared with; not `compared`: their medians answer different questions.
+    """
 
     name: str
     samples: tuple[Sample, ...]
     notes: tuple[str, ...] = ()
+    compared: bool = True
 
     def ratio(self, sample: Sample) -> float:
         """Return the first sample's median over this one's: below 1 the first one is faster."""
         first = self.samples[0]
-        return first.median / sample.median if sample.count and sample.median > 0 else math.nan
+        return first.median / sample.median if self.compared and sample.median > 0 else math.nan
 
     def lines(self) -> Iterable[str]:
         """Yield the table, durations in milliseconds."""
@@ -40,7 +44,7 @@ class Report:
         for row in rows:
             figures = [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
             yield "  ".join([row[0].ljust(widths[0]), *figures, row[-1]]).rstrip()
-        if len(self.samples) > 1:
+        if self.compared and len(self.samples) > 1:
             yield f"ratio: the median of {self.samples[0].name} over that of the row"
         yield from (f"note: {note}" for note in self.notes)
 

@@ -24,9 +24,15 @@ def write(folder: Path, name: str, units: dict[str, Any]) -> Path:
 
 
 def paper(
-    folder: Path, name: str, programs: Programs, *, port: int, bot: bool = True, resources: dict[str, Any] | None = None
+    folder: Path,
+    name: str,
+    programs: Programs,
+    *,
+    port: int,
+    grace: str | None = "0s",
+    resources: dict[str, Any] | None = None,
 ) -> Path:
-    """Write the paper stack: exchange, connector and, on demand, bot, with a bot's grace of 0 and restarts for ever."""
+    """Write the paper stack: exchange, connector, and a bot with that grace, None for no bot; restarts for ever."""
     cwd = str(folder)
     units: dict[str, Any] = {
         "services": {
@@ -47,14 +53,14 @@ def paper(
             }
         },
     }
-    if bot:
+    if grace is not None:
         units["bots"] = {
             BOT: {
                 "command": programs.bot_command(),
                 "cwd": cwd,
                 "depends_on": [CONNECTOR],
                 "restart": {"policy": "on-failure", **ALWAYS},
-                "stop": {"grace": "0s"},
+                "stop": {"grace": grace},
             }
         }
     return write(folder, name, units)

@@ -170,14 +170,14 @@ def main() -> None:
                 try:
                     seconds, killed = once(row, found)
                 except CommandError as error:
-                    notes.append(f"{row.name}: {str(error).splitlines()[-1]}")
+                    notes.append(f"{row.name}: {str(error).splitlines()[-1].strip()}")
                     continue
                 assert row.seconds is not None
                 row.seconds.append(seconds)
                 row.killed += killed
                 place.clean_channels(row.folder)
         samples = tuple(row.sample() for row, _ in measured)
-    Report(f"{found.connector.name} stopped", samples, tuple(dict.fromkeys(notes))).show(chosen.format)
+    Report(f"{found.connector.name} stopped", samples, tuple(dict.fromkeys(notes)), compared=False).show(chosen.format)
 
 
 if __name__ == "__main__":
