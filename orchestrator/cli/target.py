@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.control.client import Client, NotSupervisedError
 from orchestrator.deployment.homes import Home, locate
+from orchestrator.errors import RefusedError
 from orchestrator.observe import selection
 from orchestrator.supervise import lock
 
@@ -32,7 +33,7 @@ def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
     """Return a connection to the stack's supervisor; None when it has none.
 
     One that is starting or leaving holds the lock and does not listen: it is waited for, at most `timeout` seconds.
-    Raises NotSupervisedError after that.
+    Raises RefusedError after that: its socket was removed, and a second supervisor must not be.
     """
     until = time.monotonic() + timeout
     while True:
@@ -42,7 +43,12 @@ def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
             if lock.holder(stack.lock) is None:
                 return None
             if time.monotonic() > until:
-                raise
+                pid = lock.holder(stack.lock)
+                raise RefusedError(
+                    f"{stack.name} is supervised by pid {pid}, which cannot be reached: its socket is gone or it hangs",
+                    where=str(stack.socket),
+                    hint=f"kill -TERM {pid} stops the stack in order; kill -KILL {pid} leaves it running for `up`",
+                ) from None
         time.sleep(_BETWEEN)
 
 

@@ -146,9 +146,9 @@ class _Ascent:
             return self._listen(identifier)
         except KeyboardInterrupt:
             self._line.erase()
-            terminal.say("interrupted: stopping what this `up` started (Ctrl-C again leaves it running)")
-            self._client.call("abort", patient=True)
-            raise InterruptedByUserError("stopped what this `up` had started") from None
+            terminal.say("interrupted: stopping what this `up` started (Ctrl-C again does not wait for it)")
+            stopped = ", ".join(self._client.call("abort", patient=True)["stopped"]) or "nothing"
+            raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
         finally:
             self._line.erase()
 

@@ -58,7 +58,6 @@ class Connection:
                     if not text:
                         break
                     group.create_task(self._answer(text, methods))
-                self.closed.set()
         finally:
             self.closed.set()
             self._writer.close()
@@ -94,7 +93,8 @@ class Connection:
         except (TypeError, ValueError, KeyError) as problem:
             return messages.error(identifier, messages.INVALID_PARAMS, f"{type(problem).__name__}: {problem}")
         except Exception as problem:  # noqa: BLE001 - whatever a request does, the connection and its others go on
-            traceback.print_exc()
+            with suppress(OSError):
+                traceback.print_exc()
             return messages.error(identifier, messages.INTERNAL_ERROR, f"{type(problem).__name__}: {problem}")
         return None if "id" not in request else {"id": identifier, "result": result}
 
@@ -116,12 +116,22 @@ async def listen(path: Path, methods: dict[str, Handler]) -> asyncio.Server:
         with suppress(asyncio.CancelledError):
             await Connection(reader, writer, pid).serve(methods)
 
+    return await asyncio.start_unix_server(connected, sock=_bound(path), limit=messages.LINE_LIMIT)
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket bound to the path, for its owner alone from the first instant on."""
     path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        return await asyncio.start_unix_server(connected, path, limit=messages.LINE_LIMIT)
+        bound.bind(os.fspath(path))
+    except OSError:
+        bound.close()
+        raise
     finally:
         os.umask(mask)
+    return bound
 
 
 def _peer(connection: socket.socket) -> tuple[int, int]:

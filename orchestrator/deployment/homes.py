@@ -122,8 +122,8 @@ class StackHome:
 
     @property
     def lock(self) -> Path:
-        """Held by the supervisor."""
-        return self.runtime / "lock"
+        """Held by the supervisor; not in the runtime directory, which a logout may remove while units run on."""
+        return self.state / "lock"
 
     @property
     def configs(self) -> Path:

@@ -72,4 +72,10 @@ def deployed_file(home: StackHome) -> str | None:
 
 def runs(home: StackHome) -> bool:
     """Tell whether a stack is supervised, or has processes that outlived their supervisor."""
-    return lock.holder(home.lock) is not None or home.units.exists()
+    if lock.holder(home.lock) is not None:
+        return True
+    if not home.units.exists():
+        return False
+    from orchestrator.observe.unsupervised import living  # noqa: PLC0415 - 20 ms that a supervised stack does not need
+
+    return bool(living(home))

@@ -53,7 +53,7 @@ def _row(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> tuple
         unit["level"] or "-",
         "-" if unit["pid"] is None else str(unit["pid"]),
         "-" if unit["since"] is None else duration(max(0.0, now - seconds(unit["since"]))),
-        str(unit["restarts"]),
+        "-" if unit["restarts"] is None else str(unit["restarts"]),
         _remark(unit, units),
     )
 

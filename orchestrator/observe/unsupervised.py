@@ -34,7 +34,7 @@ def status(home: StackHome) -> dict[str, Any]:
                 "level": None if pid is None else Level.STARTED.value,
                 "pid": pid,
                 "since": None,
-                "restarts": 0,
+                "restarts": None,
                 "exit": None,
                 "proven": None,
                 "channel": None,

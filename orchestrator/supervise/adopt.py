@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import Dependency, File, Health, Kind, Level, Restart, UnitSpec
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.model import Deployment
     from orchestrator.supervise.records import Intents, UnitRecord
+
+
+_UNKNOWN_GRACE: Final = 60.0
+"""Seconds for a unit of which nothing is known: it may be a bot that flattens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,12 @@ def adopt(
     """Find the units' running processes and derive the graph from them.
 
     `prefix` begins the markers of this stack. `hold`: what is wanted but not running stays down until told otherwise.
+    With the deployment lost, what runs is left running. Raises OSError when we could not look: absence is not known.
     """
     processes = _survivors(records, prefix)
     specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
-    order = sorted(processes, key=lambda name: processes[name].id.start)
+    places = {name: place for place, name in enumerate(specs)}
+    order = sorted(processes, key=lambda name: (processes[name].id.start, places.get(name, len(places))))
     born = {name: place for place, name in enumerate(order, 1)}
     units: dict[str, Unit] = {}
     for name, spec in specs.items():
@@ -67,12 +73,15 @@ def adopt(
         if process is None:
             units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
             continue
-        same = _started_from(process.marker) == digest(spec)
+        same = started_from(process.marker) == digest(spec)
         running = spec if same else replace(spec, argv=())
         units[name] = _present(running, born[name], now, wanted=_wanted(name, intents))
     for name in processes:
         if name not in specs:
-            units[name] = _present(_remembered(name, records.get(name)), born[name], now, wanted=False)
+            unknown = _remembered(name, records.get(name))
+            units[name] = _present(unknown, born[name], now, wanted=deployment is None)
+            if deployment is None:
+                specs[name] = unknown
     return Adoption(Graph(specs, units, len(born)), processes)
 
 
@@ -102,7 +111,7 @@ def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Proc
     return found
 
 
-def _started_from(marker: str) -> str:
+def started_from(marker: str) -> str:
     """Return the digest of what a process was started from: its marker's token begins with it."""
     return marker.rsplit("/", 2)[1].partition("-")[0]
 
@@ -148,6 +157,6 @@ def _remembered(name: str, record: UnitRecord | None) -> UnitSpec:
         cwd="/",
         env=(),
         target=Level.STARTED,
-        grace=5.0 if record is None else record.grace,
+        grace=_UNKNOWN_GRACE if record is None else record.grace,
         depends_on=() if record is None else tuple(Dependency(unit) for unit in record.depends_on),
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import queue
 import shutil
 import signal
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     os.environ.pop(MARKER, None)
     try:
+        brought = _brought_in(options.deployment)
         home = locate(os.environ)
         stack_home = home.stack(options.stack)
         stack_home.prepare()
@@ -45,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         if held is None:
             raise RefusedError(f"{options.stack} is supervised already, by pid {lock.holder(stack_home.lock)}")
         prefix = f"{os.geteuid()}/{home.digest}/{options.stack}/"
-        return asyncio.run(_run(options, stack_home, prefix))
+        return asyncio.run(_run(options, stack_home, prefix, brought))
     except HftstackError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -54,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-async def _run(options: argparse.Namespace, home: StackHome, prefix: str) -> int:
-    supervisor = Supervisor(options.stack, home, prefix, listen=_tell if options.foreground else _ignore)
+async def _run(options: argparse.Namespace, home: StackHome, prefix: str, brought: Deployment | None) -> int:
+    supervisor = Supervisor(options.stack, home, prefix, listen=_Teller().tell if options.foreground else _ignore)
     operations = Operations(supervisor)
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
@@ -71,8 +75,8 @@ async def _run(options: argparse.Namespace, home: StackHome, prefix: str) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, terminate)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    brought = _brought_in(options.deployment)
     supervisor.begin(hold=options.hold or brought is not None)
+    await supervisor.swept()
     server = await listen(home.socket, operations.methods())
     if options.ready_fd is not None:
         os.write(options.ready_fd, b"ready\n")
@@ -85,8 +89,7 @@ async def _run(options: argparse.Namespace, home: StackHome, prefix: str) -> int
     server.close()
     home.socket.unlink(missing_ok=True)
     await asyncio.sleep(0)
-    for task in tasks:
-        await task
+    await asyncio.gather(*tasks, return_exceptions=True)
     await supervisor.end()
     if not supervisor.pids():
         shutil.rmtree(home.runtime, ignore_errors=True)
@@ -106,11 +109,25 @@ def _leave_if_idle(supervisor: Supervisor, operations: Operations) -> None:
         operations.leave.set()
 
 
-def _tell(event: dict[str, Any]) -> None:
-    unit = event["unit"] or "stack"
-    text = f": {event['text']}" if event["text"] else ""
-    sys.stderr.write(f"{event['at']} {unit} {event['what']}{text}\n")
-    sys.stderr.flush()
+class _Teller:
+    """Writes events to stderr from a thread: a pager that nobody reads, or a pipe that is gone, holds up nothing."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[str] = queue.Queue(10_000)
+        threading.Thread(target=self._run, name="stderr", daemon=True).start()
+
+    def tell(self, event: dict[str, Any]) -> None:
+        unit = event["unit"] or "stack"
+        text = f": {event['text']}" if event["text"] else ""
+        with suppress(queue.Full):
+            self._queue.put_nowait(f"{event['at']} {unit} {event['what']}{text}\n")
+
+    def _run(self) -> None:
+        while True:
+            text = self._queue.get()
+            with suppress(OSError, ValueError):
+                sys.stderr.write(text)
+                sys.stderr.flush()
 
 
 def _ignore(_: dict[str, Any]) -> None:

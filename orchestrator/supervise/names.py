@@ -27,7 +27,10 @@ class Names:
         if now >= self._due.get(host, 0.0) and host not in self._asking:
             self._asking.add(host)
             self._due[host] = now + (_AGAIN if host in self._known else _AGAIN_WITHOUT_ANSWER)
-            threading.Thread(target=self._ask, args=(host,), name=f"resolve {host}", daemon=True).start()
+            try:
+                threading.Thread(target=self._ask, args=(host,), name=f"resolve {host}", daemon=True).start()
+            except RuntimeError:  # no thread to be had just now
+                self._asking.discard(host)
         return self._known.get(host, frozenset())
 
     def _ask(self, host: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
 from orchestrator.deployment.diff import difference
-from orchestrator.deployment.model import FORMAT, Deployment
+from orchestrator.deployment.model import FORMAT, Deployment, Kind
 from orchestrator.errors import RefusedError, UsageError
+from orchestrator.supervise.graph import unmet
 from orchestrator.supervise.process import command_line
 from orchestrator.supervise.report import instant, is_reached
 from orchestrator.supervise.unit import State
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.control.server import Connection, Handler
+    from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.supervisor import Supervisor
+    from orchestrator.supervise.unit import Unit
+
+
+_LASTS: Final = 0.25
+"""Seconds that a unit without a check must have run before `up` believes in it."""
 
 
 class Operations:
@@ -28,7 +36,7 @@ class Operations:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._applying: int | None = None
-        self._begun: dict[Connection, tuple[str, ...]] = {}
+        self._begun: WeakKeyDictionary[Connection, tuple[str, ...]] = WeakKeyDictionary()
         self._downs = 0
         self.leave = asyncio.Event()
 
@@ -67,19 +75,21 @@ class Operations:
         the units that did not reach their target, when one failed or the time ran out.
         """
         deployment = _deployment(params)
+        timeout = params.get("timeout")
+        if timeout is not None and not isinstance(timeout, int | float):
+            raise UsageError("timeout must be seconds or null")
         supervisor = self._supervisor
         self._refuse_apply(deployment)
         change = difference(supervisor.deployment if supervisor.pids() else None, deployment)
-        was_down = tuple(spec.name for spec in deployment.units if spec.name not in supervisor.pids())
+        was_down = tuple(spec.name for spec in deployment.units if not self._was_wanted(spec.name))
         self._applying = connection.pid
         self._begun[connection] = was_down
         heard = self._listen(connection)
         try:
             supervisor.apply(deployment)
-            blocked = await self._settled(deployment, params.get("timeout"))
+            blocked = await self._settled(deployment, timeout)
         finally:
             self._applying = None
-            self._begun.pop(connection, None)
             supervisor.listeners.discard(heard)
         return {
             "reached": not blocked,
@@ -87,6 +97,10 @@ class Operations:
             "change": codec.plain(change),
             "units": supervisor.describe(),
         }
+
+    def _was_wanted(self, name: str) -> bool:
+        unit = self._supervisor.graph.units.get(name)
+        return unit is not None and unit.wanted
 
     def _refuse_apply(self, deployment: Deployment) -> None:
         supervisor = self._supervisor
@@ -114,22 +128,42 @@ class Operations:
         while True:
             now = supervisor.now()
             blocked = []
+            young = False
             over = timeout is not None and now - begun >= timeout
             waking = [] if timeout is None else [begun + timeout]
             for spec in deployment.units:
                 unit = supervisor.graph.units.get(spec.name)
-                if unit is None or is_reached(unit, spec):
+                if unit is None:
+                    continue
+                if is_reached(unit, spec):
+                    proven_at = unit.spawned + _LASTS if _is_unchecked(spec) and unit.alive else now
+                    if now < proven_at:
+                        young = True
+                        waking.append(proven_at)
                     continue
                 blocked.append(spec.name)
-                if unit.state in {State.STARTING, State.BACKOFF}:
+                if self._is_bounded_itself(spec, unit):
+                    limits.pop(spec.name, None)
+                else:
                     limits.setdefault(spec.name, now + spec.health.startup + 1.0)
                 late = now >= limits.get(spec.name, now + 1)
-                over = over or late or unit.overdue or unit.state in {State.FAILED, State.STOPPED}
+                over = over or late or unit.overdue or unit.state in {State.FAILED, State.STOPPED, State.LOST}
                 if spec.name in limits:
                     waking.append(limits[spec.name])
-            if not blocked or over or self._downs:
+            if over or self._downs or not (blocked or young):
                 return blocked
             await supervisor.changed(None if not waking else max(0.0, min(waking) - now))
+
+    def _is_bounded_itself(self, spec: UnitSpec, unit: Unit) -> bool:
+        """Tell whether a unit is stopping, or waits for another one that is itself on its way."""
+        if unit.state is State.STOPPING:
+            return True
+        graph = self._supervisor.graph
+        return unit.state is State.WAITING and any(
+            not is_reached(graph.units[edge.unit], graph.specs[edge.unit])
+            for edge in unmet(spec, graph.units, graph.specs)
+            if edge.unit in graph.specs
+        )
 
     async def abort(self, connection: Connection, _: dict[str, Any]) -> dict[str, Any]:
         """Stop what this connection's `apply` started, in reverse; all of it is `down`."""
@@ -139,12 +173,13 @@ class Operations:
         if not others:
             return await self._down(hurry=False)
         self._downs += 1
+        stopped = [name for name in begun if name in supervisor.pids()]
         try:
             supervisor.stop(begun, "interrupted")
             await self._until_gone(begun)
         finally:
             self._downs -= 1
-        return {"units": supervisor.describe(), "leftovers": {}}
+        return {"stopped": stopped, "units": supervisor.describe(), "leftovers": {}}
 
     async def down(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
         """Stop every unit, dependents first, and then the supervisor.
@@ -211,6 +246,11 @@ class Operations:
 
         supervisor.listeners.add(heard)
         return heard
+
+
+def _is_unchecked(spec: UnitSpec) -> bool:
+    """Tell whether nothing shows the unit to be ready but that it runs."""
+    return spec.kind is not Kind.CONNECTOR and spec.ready is None and not spec.attaches
 
 
 def _deployment(params: dict[str, Any]) -> Deployment:

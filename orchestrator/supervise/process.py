@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shutil
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from orchestrator.deployment.model import Resources
 
@@ -35,7 +36,7 @@ Timer slack is the shell's own to set: from outside the write needs CAP_SYS_NICE
 """
 
 NOT_OPENED: Final = 125
-_UNSHARE: Final = ("unshare", "--user", "--map-current-user", "--")
+_UNSHARE: Final = ("--user", "--map-current-user", "--")
 _DEFAULTED: Final = [s for s in signal.valid_signals() if s not in {signal.SIGKILL, signal.SIGSTOP}]
 _RECEPTIVE_SLACK: Final = 5_000_000
 _POLICIES: Final = {
@@ -73,16 +74,17 @@ class SpawnError(Exception):
 
 
 def identity(pid: int) -> ProcessId | None:
-    """Return who has this pid now; None when nobody has, or a zombie that is waiting to be reaped."""
+    """Return who has this pid now; None when nobody has, or a zombie that is waiting to be reaped. Raises OSError."""
     found = _stat(pid)
     return None if found is None or found[1] in "ZX" else found[0]
 
 
 def _stat(pid: int) -> tuple[ProcessId, str] | None:
+    """Return None when there is no such process. Raises OSError when we could not look, which is not the same."""
     try:
         with Path(f"/proc/{pid}/stat").open("rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     return ProcessId(pid, int(fields[19])), fields[0].decode()
 
@@ -95,10 +97,11 @@ def boot_id() -> str:
 class Process:
     """A process that is watched through a pidfd. `child` tells whether its exit code is ours to read."""
 
-    __slots__ = ("child", "id", "log", "marker", "pidfd")
+    __slots__ = ("child", "id", "log", "marker", "pidfd", "session")
 
     def __init__(self, process_id: ProcessId, pidfd: int, *, child: bool, marker: str, log: str | None) -> None:
         self.id = process_id
+        self.session = process_id.pid
         self.pidfd = pidfd
         self.child = child
         self.marker = marker
@@ -106,30 +109,39 @@ class Process:
 
     @classmethod
     def adopt(cls, process_id: ProcessId, *, marker: str, log: str | None) -> Process | None:
-        """Take over a running process; None when it is gone or the pid is somebody else's by now."""
+        """Take over a running process; None when it is gone or the pid is somebody else's by now. Raises OSError."""
         try:
             pidfd = os.pidfd_open(process_id.pid)
-        except OSError:
+        except ProcessLookupError:
             return None
         if identity(process_id.pid) != process_id:
             os.close(pidfd)
             return None
         return cls(process_id, pidfd, child=_is_child(process_id.pid), marker=marker, log=log)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal; a process that is gone by now needs none."""
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
-
-    def reap(self) -> int | None:
-        """Return the exit code, negative for a signal, after the pidfd became readable; None when it is not ours."""
-        if not self.child:
-            return None
+    def signal(self, number: signal.Signals) -> bool:
+        """Send a signal; a process that is gone by now needs none. Tells whether we may."""
         try:
-            result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return True
+
+    def reap(self) -> tuple[bool, int | None]:
+        """Take the exit code after the pidfd became readable, without waiting.
+
+        Returns whether the process is reaped, or not ours to reap, and the code: negative for a signal, None when
+        nobody can know it. A dead child that a debugger holds is not reaped yet.
+        """
+        if not self.child:
+            return True, None
+        try:
+            result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
         except ChildProcessError:
-            return None
-        return None if result is None else _exit_code(result)
+            return True, None
+        return (False, None) if result is None else (True, _exit_code(result))
 
     def close(self) -> None:
         """Let go of the descriptor."""
@@ -164,9 +176,9 @@ class Gated:
         os.close(self._gate)
 
     def abandon(self) -> None:
-        """Make the child leave without having begun."""
+        """Make the child leave without having begun; whoever reaps orphans reaps it."""
         os.close(self._gate)
-        self.process.reap()
+        self.process.signal(signal.SIGKILL)
         self.process.close()
 
 
@@ -176,13 +188,14 @@ def spawn(command: Command) -> Gated:
     Its output goes straight to the log file, never through us. Raises SpawnError.
     """
     env = {**command.env, MARKER: command.marker}
-    prefix = _UNSHARE if command.own_user_namespace else ()
+    unshare = shutil.which("unshare") if command.own_user_namespace else None
+    prefix = () if unshare is None else (unshare, *_UNSHARE)
     slack = "" if command.timer_slack is None else str(command.timer_slack)
     argv = ["/bin/sh", "-c", _GATE, "gate", command.cwd, slack, *prefix, *command.argv]
     try:
         log = os.open(command.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise SpawnError(f"cannot write the log {command.log}: {error.strerror}") from None
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)  # trading goes on without a log
     try:
         waiting, gate = os.pipe()
         try:
@@ -208,22 +221,29 @@ def spawn(command: Command) -> Gated:
         raise SpawnError(f"cannot start a process: {error.strerror}") from None
     finally:
         os.close(log)
-    found = _stat(pid)
-    assert found is not None  # noqa: S101 - our own child, not reaped: it is there, if only as a zombie
     try:
-        pidfd = os.pidfd_open(pid)
+        found = _stat(pid)
+        pidfd = -1 if found is None else os.pidfd_open(pid)
     except OSError as error:
         os.close(gate)
-        os.waitpid(pid, 0)
         raise SpawnError(f"cannot watch a process: {error.strerror}") from None
+    if found is None:
+        os.close(gate)
+        raise SpawnError("cannot watch a process: it has no entry in /proc")
     process = Process(found[0], pidfd, child=True, marker=f"{command.marker}/{pid}", log=command.log)
     return Gated(process, gate)
 
 
-def apply_resources(pid: int, wanted: Resources) -> None:
-    """Set affinity, priorities and limits from outside, before the gate opens. Raises SpawnError."""
-    what = "cpus"
+def apply_resources(pid: int, wanted: Resources, nofile: tuple[int, int] | None = None) -> None:
+    """Set affinity, priorities and limits from outside, before the gate opens. Raises SpawnError.
+
+    `nofile` is the limit on descriptors for a unit that names none: the supervisor has raised its own.
+    """
+    what = "limit nofile"
     try:
+        if nofile is not None:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, nofile)
+        what = "cpus"
         if wanted.cpus is not None:
             os.sched_setaffinity(pid, wanted.cpus)
         what = "nice"
@@ -240,9 +260,35 @@ def apply_resources(pid: int, wanted: Resources) -> None:
             what = f"limit {name}"
             number = getattr(resource, f"RLIMIT_{name.upper()}")
             resource.prlimit(pid, number, (value, value))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, LookupError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SpawnError(f"cannot set {what}: {reason}") from None
+
+
+def raise_descriptor_limit() -> tuple[int, int]:
+    """Let this process open as many files as it ever may; returns what the limit was, soft and hard."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    return before
+
+
+def is_quiet(pid: int) -> bool:
+    """Tell whether every thread but the main one sleeps (state S in /proc/PID/task/TID/stat, proc(5)).
+
+    The connector's publisher hears of a SIGTERM only while it waits: one that comes while it handles a message is lost,
+    and no later one helps (29 of 80 against 0 of 80, measured on the upstream connector with data flowing).
+    """
+    try:
+        with os.scandir(f"/proc/{pid}/task") as entries:
+            threads = [entry.name for entry in entries if entry.name != str(pid)]
+        for thread in threads:
+            with Path(f"/proc/{pid}/task/{thread}/stat").open("rb") as file:
+                if file.read().rpartition(b") ")[2][:1] != b"S":
+                    return False
+    except OSError:
+        return True
+    return True
 
 
 def soften(pid: int) -> bool:
@@ -264,7 +310,7 @@ def soften(pid: int) -> bool:
 
 
 def members(prefix: str) -> dict[int, str]:
-    """Return pid -> marker of every process whose environment carries a marker that begins with `prefix`.
+    """Return pid -> marker of every living process whose environment carries a marker that begins with `prefix`.
 
     Processes that we may not read are left out; /proc/PID/environ is what a process was started with (proc(5)).
     """
@@ -323,19 +369,50 @@ def command_line(pid: int) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a line of a terminal
 
 
-def kill_all(pids: Sequence[int], number: signal.Signals) -> None:
-    """Signal each of `pids`, those that are gone left out."""
+def present(pids: Iterable[int]) -> list[ProcessId]:
+    """Return who has these pids now, those that are gone left out."""
+    found = []
     for pid in pids:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+        with suppress(OSError):
+            who = identity(pid)
+            if who is not None:
+                found.append(who)
+    return found
+
+
+def signal_all(who: Iterable[ProcessId], number: signal.Signals) -> None:
+    """Signal each of these processes that is still the same one."""
+    for process in who:
+        with suppress(OSError):
+            pidfd = os.pidfd_open(process.pid)
+            try:
+                if identity(process.pid) == process:
+                    signal.pidfd_send_signal(pidfd, number)
+            finally:
+                os.close(pidfd)
+
+
+def is_member(pid: int, process: Process) -> bool:
+    """Tell whether a process was started by the unit: it is in its session, or carries its marker."""
+    with suppress(OSError):
+        if os.getsid(pid) == process.session:
+            return True
+    needle = f"{MARKER}={process.marker}\0".encode()
+    try:
+        return needle in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
 
 
 def user_namespaces_work() -> bool:
     """Tell whether an ordinary user may start a process in a user namespace of its own (unshare(1))."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return False
     try:
-        pid = os.posix_spawnp(
-            _UNSHARE[0],
-            [*_UNSHARE, "true"],
+        pid = os.posix_spawn(
+            unshare,
+            [unshare, *_UNSHARE, "true"],
             {"PATH": os.environ.get("PATH", os.defpath)},
             file_actions=[(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)],
         )

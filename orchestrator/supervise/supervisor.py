@@ -13,9 +13,10 @@ import random
 import secrets
 import signal
 import time
+import traceback
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.deployment import codec
@@ -24,11 +25,12 @@ from orchestrator.errors import RefusedError
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
 from orchestrator.supervise import records, watch
-from orchestrator.supervise.adopt import adopt, digest
+from orchestrator.supervise.adopt import adopt, digest, started_from
 from orchestrator.supervise.journal import Event as Entry
 from orchestrator.supervise.journal import Journal
+from orchestrator.supervise.logfiles import LogFiles
 from orchestrator.supervise.names import Names
-from orchestrator.supervise.process import Command, Process, SpawnError
+from orchestrator.supervise.process import Command, Process, ProcessId, SpawnError
 from orchestrator.supervise.ready import until_ready
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
 from orchestrator.supervise.report import describe, instant
@@ -46,15 +48,17 @@ from orchestrator.supervise.unit import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.graph import Graph, Todo
     from orchestrator.supervise.unit import Action, Event
 
-_LOGS_KEPT: Final = 20
 _MEMBERS_GRACE: Final = 1.0
+_QUIET_EVERY: Final = 0.001
+_QUIET_WITHIN: Final = 0.2
+_REAP_AGAIN: Final = 0.05
 
 
 class Supervisor:
@@ -75,7 +79,8 @@ class Supervisor:
         self._journal = Journal(home.journal)
         self._processes: dict[str, Process] = {}
         self._records: dict[str, UnitRecord] = {}
-        self._digests: dict[int, tuple[UnitSpec, str]] = {}
+        self._codes: dict[str, int | None] = {}
+        self._digests: dict[str, tuple[UnitSpec, str]] = {}
         self._intents = Intents()
         self._inbox: deque[tuple[str, Event]] = deque()
         self._draining = False
@@ -85,7 +90,10 @@ class Supervisor:
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._sweeps: set[asyncio.Task[None]] = set()
         self._spared: set[int] = set()
-        self._starts: dict[str, int] = {}
+        self._told: set[Process] = set()
+        self._hushed: set[Process] = set()
+        self._logs = LogFiles(home.logs)
+        self._nofile = processes.raise_descriptor_limit()
         self._random = random.Random()  # noqa: S311 - spreads restarts, guards nothing
         self._softens = os.geteuid() == 0 or processes.may_soften_others()
         self._namespaces: bool | None = None
@@ -106,20 +114,34 @@ class Supervisor:
         self.deployment = records.read_deployment(self.home.deployment)
         self._intents = records.read_intents(self.home.intent)
         known = records.read_units(self.home.units, self._boot)
-        adoption = adopt(self.deployment, self._intents, known, self.prefix, self.now(), hold=hold)
+        try:
+            adoption = adopt(self.deployment, self._intents, known, self.prefix, self.now(), hold=hold)
+        except OSError as error:
+            raise RefusedError(
+                f"cannot tell what runs: {error.strerror}", hint="nothing was touched; try again"
+            ) from None
         self.graph = adoption.graph
-        self._records = {name: known[name] for name in adoption.processes if name in known}
         self.note(None, "supervised", f"{len(adoption.processes)} units adopted" if adoption.processes else "")
         for name, process in adoption.processes.items():
             self._processes[name] = process
+            self._records[name] = _record(self.graph.used(name), process)
             self._loop.add_reader(process.pidfd, self._ended, name, process)
             self.note(name, "adopted", f"pid {process.id.pid}")
             self._observe(name, self.graph.used(name), process)
+        if adoption.processes:
+            self._keep_records()
+        self._end_strays()
         unwanted = [name for name, unit in self.graph.units.items() if unit.alive and not unit.wanted]
         self._become(rules.stop(self.graph, unwanted, "not wanted", self.now()))
-        if not hold:
-            self._become(rules.settle(self.graph, self.now()))
         self._drain()
+
+    def _end_strays(self) -> None:
+        """End what units left behind that ended while nobody supervised them."""
+        mains = {process.marker for process in self._processes.values()}
+        strays = [pid for pid, marker in processes.members(self.prefix).items() if marker not in mains]
+        if strays:
+            self.note(None, "members", f"{len(strays)} processes of units that are gone are ended")
+            self._later(self.clear(strays))
 
     async def end(self) -> None:
         """Let go of everything; units that run go on running."""
@@ -144,10 +166,23 @@ class Supervisor:
                 f"cannot record the deployment: {error.strerror}", where=str(self.home.deployment)
             ) from None
         self.deployment = deployment
+        self._recognise(deployment)
         self._become(rules.apply(self.graph, deployment, self.now(), only=only))
         for name, spec in self.graph.specs.items():
-            self.watch.update(name, spec)
+            if self.graph.units[name].running is spec:
+                self.watch.update(name, spec)
         self._drain()
+
+    def _recognise(self, deployment: Deployment) -> None:
+        """Know again, by their markers, units whose deployment was lost."""
+        units = dict(self.graph.units)
+        for spec in deployment.units:
+            unit, process = units.get(spec.name), self._processes.get(spec.name)
+            if unit is None or process is None or unit.running is None or unit.running.argv:
+                continue
+            if started_from(process.marker) == self._digest(spec):
+                units[spec.name] = replace(unit, running=spec)
+        self.graph = replace(self.graph, units=units)
 
     def stop(self, names: Iterable[str], reason: str, *, hurry: bool = False) -> None:
         """Stop units and what hangs below them; the graph takes care of the order."""
@@ -157,9 +192,8 @@ class Supervisor:
 
     def strangers(self) -> list[tuple[str, int]]:
         """Return (connector, pid) of each foreign process attached to a channel of ours as a bot."""
-        pids = self.pids()
-        connectors = {name: pid for name, pid in pids.items() if self.graph.used(name).kind is Kind.CONNECTOR}
-        return self.watch.strangers(connectors, pids)
+        connectors = [name for name in self._processes if self.graph.used(name).kind is Kind.CONNECTOR]
+        return self.watch.strangers(connectors, self._processes)
 
     def pids(self) -> dict[str, int]:
         """Return the process of each unit that runs."""
@@ -185,13 +219,13 @@ class Supervisor:
 
     async def clear(self, pids: Iterable[int]) -> None:
         """End processes that units left behind: SIGTERM, and SIGKILL a second later."""
-        remaining = list(pids)
-        processes.kill_all(remaining, signal.SIGTERM)
+        remaining = processes.present(pids)
+        processes.signal_all(remaining, signal.SIGTERM)
         until = self.now() + _MEMBERS_GRACE
         while remaining and self.now() < until:
             await asyncio.sleep(0.01)
-            remaining = [pid for pid in remaining if processes.identity(pid) is not None]
-        processes.kill_all(remaining, signal.SIGKILL)
+            remaining = [process for process in remaining if process in processes.present([process.pid])]
+        processes.signal_all(remaining, signal.SIGKILL)
 
     def describe(self) -> list[dict[str, Any]]:
         """Return the units' objects of `status`, in the deployment's order."""
@@ -218,7 +252,10 @@ class Supervisor:
         self._journal.record(Entry(at, unit, what, text, pid))
         event = {"at": instant(at / 1e9), "unit": unit, "what": what, "text": text, "pid": pid}
         for listener in list(self.listeners):
-            listener(event)
+            try:
+                listener(event)
+            except OSError:  # whoever listened has gone
+                self.listeners.discard(listener)
 
     # The loop
 
@@ -238,15 +275,21 @@ class Supervisor:
                     self._become(rules.step(self.graph, name, event, self.now(), noise=self._random.random()))
         finally:
             self._draining = False
-        self._schedule()
-        self._changed.set()
-        self._changed = asyncio.Event()
+            self._schedule()
+            self._changed.set()
+            self._changed = asyncio.Event()
 
     def _become(self, turned: tuple[Graph, Todo]) -> None:
         self.graph, todo = turned
         self._keep_intents()
         for name, action in todo:
-            self._perform(name, action)
+            try:
+                self._perform(name, action)
+            except Exception as error:  # noqa: BLE001 - what else is to be done must be done
+                traceback.print_exc()
+                self.note(name, "unexpected", f"{type(action).__name__}: {type(error).__name__}: {error}")
+                if isinstance(action, Spawn) and name not in self._processes:
+                    self._inbox.append((name, SpawnFailed(f"{type(error).__name__}: {error}")))
 
     def _schedule(self) -> None:
         due = rules.deadline(self.graph)
@@ -266,9 +309,11 @@ class Supervisor:
         self._drain()
 
     def _look(self) -> None:
-        events = self.watch.look(self.graph, self.pids(), self.now())
-        if events:
-            self._inbox.extend(events)
+        try:
+            self._inbox.extend(self.watch.look(self.graph, self._processes, self.now()))
+        except OSError as error:
+            self.note(None, "blind", f"cannot look at the channels: {error.strerror}")
+        if self._inbox:
             self._drain()
         else:
             self._schedule()
@@ -284,11 +329,36 @@ class Supervisor:
                 if not processes.soften(process.id.pid):
                     self.note(name, "not-softened", "timer slack refused: repeated SIGTERM alone")
             case Terminate() if process is not None:
-                process.signal(signal.SIGTERM)
+                self._terminate(name, process)
             case Kill() if process is not None:
-                process.signal(signal.SIGKILL)
+                self._signal(name, process, signal.SIGKILL)
             case _:
                 pass
+
+    def _signal(self, name: str, process: Process, number: signal.Signals) -> None:
+        if not process.signal(number):
+            self.note(name, "not-signalled", f"{number.name} refused: the process belongs to another user")
+
+    def _terminate(self, name: str, process: Process) -> None:
+        """Send SIGTERM; the first one to a connector in a moment when its publisher waits, or soon after."""
+        unit = self.graph.units[name]
+        stopping = unit.stopping
+        first = stopping is not None and stopping.begun is not None and unit.lived
+        if first and self.graph.used(name).kind is Kind.CONNECTOR and process not in self._told:
+            self._told.add(process)
+            self._when_quiet(process, self.now() + _QUIET_WITHIN)
+        elif process not in self._hushed:
+            self._signal(name, process, signal.SIGTERM)
+
+    def _when_quiet(self, process: Process, until: float) -> None:
+        if process not in self._processes.values():
+            return
+        if processes.is_quiet(process.id.pid) or self.now() >= until:
+            self._hushed.discard(process)
+            process.signal(signal.SIGTERM)
+            return
+        self._hushed.add(process)
+        self._loop.call_later(_QUIET_EVERY, self._when_quiet, process, until)
 
     # Processes
 
@@ -300,18 +370,10 @@ class Supervisor:
             return
         process = gated.process
         self._processes[name] = process
-        self._records[name] = UnitRecord(
-            pid=process.id.pid,
-            start=process.id.start,
-            marker=process.marker,
-            log=process.log or "",
-            kind=spec.kind,
-            grace=spec.grace,
-            depends_on=tuple(edge.unit for edge in spec.depends_on),
-        )
+        self._records[name] = _record(spec, process)
         self._keep_records()
         try:
-            processes.apply_resources(process.id.pid, spec.resources)
+            processes.apply_resources(process.id.pid, spec.resources, self._nofile)
         except SpawnError as error:
             gated.abandon()
             del self._processes[name], self._records[name]
@@ -325,20 +387,20 @@ class Supervisor:
     def _start(self, name: str, spec: UnitSpec) -> processes.Gated:
         holder = watch.holder(spec)
         if holder is not None:
-            pid, _ = holder
             raise _ForeignChannelError(
-                f"channel {name} is held by pid {pid} ({processes.command_line(pid) or 'command not readable'})"
+                f"channel {name} is held by pid {holder} ({processes.command_line(holder) or 'command not readable'})"
             )
         try:
-            log = self._new_log(name)
+            log = str(self._logs.new(name))
         except OSError as error:
-            raise SpawnError(f"cannot make room for the log: {error.strerror}") from None
+            self.note(name, "no-log", f"cannot write {self.home.logs}: {error.strerror}; its output is lost")
+            log = os.devnull
         command = Command(
             argv=spec.argv,
             cwd=spec.cwd,
             env=dict(spec.env),
             marker=f"{self.prefix}{name}/{self._digest(spec)}-{secrets.token_hex(4)}",
-            log=str(log),
+            log=log,
             timer_slack=spec.resources.timer_slack,
             own_user_namespace=spec.kind is Kind.CONNECTOR and not self._softens and self._has_namespaces(),
         )
@@ -354,10 +416,9 @@ class Supervisor:
             case Kind.CONNECTOR:
                 self.watch.track(name, spec, process.id.pid)
                 self._inbox.append((name, Observed(Level.STARTED)))
-            case Kind.SERVICE if spec.ready is not None and process.log is not None:
+            case Kind.SERVICE if spec.ready is not None:
                 self._inbox.append((name, Observed(Level.STARTED)))
-                check = until_ready(spec, process.log, self._spared)
-                self._checks[name] = self._loop.create_task(self._ready(name, process, check))
+                self._checks[name] = self._loop.create_task(self._ready(name, spec, process))
             case Kind.BOT if spec.attaches:
                 self._inbox.append((name, Observed(Level.STARTED)))
                 for connector in spec.attaches:
@@ -365,35 +426,95 @@ class Supervisor:
             case _:
                 self._inbox.append((name, Observed(Level.READY)))
 
-    async def _ready(self, name: str, process: Process, check: Any) -> None:  # noqa: ANN401 - a coroutine
-        await check
+    async def _ready(self, name: str, spec: UnitSpec, process: Process) -> None:
+        try:
+            await until_ready(spec, process.log or os.devnull, self._spared)
+        except Exception as error:  # noqa: BLE001 - a check that cannot be made is told, not lost
+            self.note(name, "unexpected", f"ready check: {type(error).__name__}: {error}")
+            return
         if self._processes.get(name) is process:
             self.feed(name, Observed(Level.READY))
 
     def _ended(self, name: str, process: Process) -> None:
         self._loop.remove_reader(process.pidfd)
-        code = process.reap()
+        reaped, code = process.reap()
+        if not reaped:
+            self._loop.call_later(_REAP_AGAIN, self._ended, name, process)
+            return
         process.close()
+        heirs = self._heirs(process)
+        if heirs and self._inherit(name, process, heirs, code):
+            return
+        self._gone(name, process, self._codes.pop(name, code))
+
+    def _heirs(self, process: Process) -> list[ProcessId]:
+        """Return what the unit started that outlives its main process: orphans that were handed to us."""
+        mains = {other.id.pid for other in self._processes.values()} | self._spared
+        try:
+            pids = processes.children() if process.child else list(processes.members(process.marker))
+        except OSError:
+            return []  # could not look; the sweep looks again
+        pids = [pid for pid in pids if pid not in mains]
+        return [heir for heir in processes.present(pids) if processes.is_member(heir.pid, process)]
+
+    def _inherit(self, name: str, process: Process, heirs: list[ProcessId], code: int | None) -> bool:
+        """Let a unit live on in what it started, told to end: it is not gone before the last of it is.
+
+        A stop's own SIGKILL falls on it when the grace runs out; after an exit by itself it gets the grace from now.
+        """
+        heir = None
+        for who in heirs:
+            heir = heir or Process.adopt(who, marker=process.marker, log=process.log)
+        if heir is None:
+            return False
+        heir.session = process.session
+        unit = self.graph.units[name]
+        killed = unit.stopping is not None and unit.stopping.killed
+        if name not in self._codes:
+            text = f"its main process ended, {_ending_of(code)}; {len(heirs)} that it started live on"
+            self.note(name, "members", text)
+            if unit.stopping is None:
+                self._loop.call_later(self.graph.used(name).grace, self._cut_short, name)
+        if name not in self._codes or killed:
+            processes.signal_all(heirs, signal.SIGKILL if killed else signal.SIGTERM)
+        self._codes[name] = -signal.SIGKILL if killed else self._codes.get(name, code)
+        self._processes[name] = heir
+        self._records[name] = _record(self.graph.used(name), heir)
+        self._keep_records()
+        self._loop.add_reader(heir.pidfd, self._ended, name, heir)
+        return True
+
+    def _cut_short(self, name: str) -> None:
+        process = self._processes.get(name)
+        if process is not None and name in self._codes:
+            self.note(name, "killed", "what it had started was still alive after the grace")
+            process.signal(signal.SIGKILL)
+
+    def _gone(self, name: str, process: Process, code: int | None) -> None:
         check = self._checks.pop(name, None)
         if check is not None:
             check.cancel()
         self.watch.forget(name)
         self.watch.forget_bot(process.id.pid)
+        self._told.discard(process)
         del self._processes[name]
         self._records.pop(name, None)
         self.feed(name, Exited(code))
         if name not in self._records:
             self._keep_records()
-        sweep = self._loop.create_task(self._sweep(process))
-        self._sweeps.add(sweep)
-        sweep.add_done_callback(self._sweeps.discard)
+        self._later(self._sweep(process))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
 
     async def _sweep(self, process: Process) -> None:
         """End what a unit's process left behind: by the marker's token, or by its session."""
         token = process.marker.rpartition("/")[0]
         left = set(await asyncio.to_thread(processes.members, token))
-        left |= set(await asyncio.to_thread(processes.session_members, process.id.pid))
-        left.discard(process.id.pid)
+        left |= set(await asyncio.to_thread(processes.session_members, process.session))
+        left -= set(self.pids().values())
         if left:
             self.note(None, "members", f"{len(left)} processes left behind by pid {process.id.pid} are ended")
             await self.clear(left)
@@ -408,9 +529,9 @@ class Supervisor:
     # Disk
 
     def _digest(self, spec: UnitSpec) -> str:
-        cached = self._digests.get(id(spec))
+        cached = self._digests.get(spec.name)
         if cached is None or cached[0] is not spec:
-            cached = self._digests[id(spec)] = (spec, digest(spec))
+            cached = self._digests[spec.name] = (spec, digest(spec))
         return cached[1]
 
     def _keep_records(self) -> None:
@@ -429,27 +550,11 @@ class Supervisor:
         except OSError as error:
             self.note(None, "record", f"cannot write {self.home.intent}: {error.strerror}")
 
-    def _new_log(self, name: str) -> Path:
-        if name not in self._starts:
-            numbers = [int(log.stem) for log in self._logs(name)]
-            self._starts[name] = max(numbers, default=0)
-        self._starts[name] += 1
-        directory = Path(self.home.logs) / name
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in self._logs(name)[: -_LOGS_KEPT + 1]:
-            old.unlink(missing_ok=True)
-        return directory / f"{self._starts[name]:08}.log"
-
-    def _logs(self, name: str) -> list[Path]:
-        directory = Path(self.home.logs) / name
-        return sorted(log for log in directory.glob("*.log") if log.stem.isdecimal())
-
     def _log_of(self, name: str) -> str | None:
         process = self._processes.get(name)
-        if process is not None and process.log is not None:
+        if process is not None and process.log not in {None, "", os.devnull}:
             return process.log
-        logs = self._logs(name)
-        return str(logs[-1]) if logs else None
+        return self._logs.latest(name)
 
 
 class _ForeignChannelError(SpawnError):
@@ -462,3 +567,19 @@ def _intent(wanted: bool, state: State, why: str | None) -> UnitIntent:  # noqa:
     if state is State.FINISHED:
         return UnitIntent(Intent.FINISHED)
     return UnitIntent(Intent.UP if wanted else Intent.STOPPED)
+
+
+def _record(spec: UnitSpec, process: Process) -> UnitRecord:
+    return UnitRecord(
+        pid=process.id.pid,
+        start=process.id.start,
+        marker=process.marker,
+        log=process.log or "",
+        kind=spec.kind,
+        grace=spec.grace,
+        depends_on=tuple(edge.unit for edge in spec.depends_on),
+    )
+
+
+def _ending_of(code: int | None) -> str:
+    return "exit code unknown" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"

@@ -7,9 +7,7 @@ and nothing wakes.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.channel.location import Location
@@ -17,17 +15,19 @@ from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.probe import Probe
 from orchestrator.channel.verdict import Verdict
 from orchestrator.deployment.model import Kind, Level, reaches
+from orchestrator.supervise.process import is_member
 from orchestrator.supervise.sockets import Proof, established, proof
 from orchestrator.supervise.unit import Broken, Observed, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from orchestrator.channel.nodes import Nodes
     from orchestrator.channel.verdict import BotLink, Reading
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.graph import Graph
     from orchestrator.supervise.names import Names
+    from orchestrator.supervise.process import Process
     from orchestrator.supervise.unit import Event, Unit
 
 CLOSE: Final = 0.005
@@ -62,7 +62,7 @@ class View:
     due: float = 0.0
     full_due: float = 0.0
     bad_since: float | None = None
-    written: dict[int, int] = field(default_factory=dict)
+    written: dict[int, int] | None = None
     moved: float | None = None
     rate: float | None = None
     sampled: tuple[float, dict[int, int]] | None = None
@@ -113,10 +113,10 @@ class Watch:
         """Return the instant of the next look; None when there is nothing to look at."""
         return min((view.due for view in self._views.values()), default=None)
 
-    def look(self, graph: Graph, pids: Mapping[str, int], now: float) -> list[tuple[str, Event]]:
+    def look(self, graph: Graph, units: Mapping[str, Process], now: float) -> list[tuple[str, Event]]:
         """Look at every channel that is due and return what that means for connectors and bots.
 
-        `pids` maps the units that run to their process.
+        `units` are the processes of those that run.
         """
         events: list[tuple[str, Event]] = []
         for name, view in self._views.items():
@@ -133,11 +133,11 @@ class Watch:
                 events.append((name, Broken(broken)))
             elif view.level is not unit.level:
                 events.append((name, Observed(view.level)))
-        events.extend(self._bots(graph, pids))
+        events.extend(self._bots(graph, units))
         return events
 
     def _is_climbing(self, name: str, unit: Unit, view: View, graph: Graph) -> bool:
-        if not reaches(view.level, view.spec.target) and not unit.overdue:
+        if unit.state is State.STARTING and not unit.overdue and not reaches(view.level, view.spec.target):
             return True
         return any(
             other.state is State.STARTING and not other.overdue and name in graph.used(bot).attaches
@@ -179,36 +179,37 @@ class Watch:
 
     def _count(self, view: View, links: tuple[BotLink, ...], now: float) -> None:
         written = {link.pid: link.written for link in links}
-        if any(count > view.written.get(pid, 0) for pid, count in written.items()):
+        before = view.written
+        if before is not None and any(count > before.get(pid, 0) for pid, count in written.items()):
             view.moved = now
         view.bots = links
         view.written = written
         if view.sampled is None:
             view.sampled = (now, written)
         elif now - view.sampled[0] >= FULL:
-            before, counts = view.sampled
+            since, counts = view.sampled
             gains = [count - counts[pid] for pid, count in written.items() if pid in counts]
-            view.rate = max(gains) / (now - before) if gains else None
+            view.rate = max(gains) / (now - since) if gains else None
             view.sampled = (now, written)
 
-    def _bots(self, graph: Graph, pids: Mapping[str, int]) -> list[tuple[str, Event]]:
+    def _bots(self, graph: Graph, units: Mapping[str, Process]) -> list[tuple[str, Event]]:
         events: list[tuple[str, Event]] = []
-        for name, pid in pids.items():
+        for name, process in units.items():
             unit = graph.units[name]
             spec = graph.used(name)
             if spec.kind is not Kind.BOT or not spec.attaches or unit.stopping is not None:
                 continue
-            attached = all(self._is_attached(connector, pid) for connector in spec.attaches)
+            attached = all(self._is_attached(connector, process) for connector in spec.attaches)
             level = Level.READY if attached else Level.STARTED
             if level is not unit.level:
                 events.append((name, Observed(level)))
         return events
 
-    def _is_attached(self, connector: str, pid: int) -> bool:
+    def _is_attached(self, connector: str, process: Process) -> bool:
         view = self._views.get(connector)
-        return view is not None and any(belongs(link.pid, pid) for link in view.bots)
+        return view is not None and any(belongs(link.pid, process) for link in view.bots)
 
-    def strangers(self, connectors: Mapping[str, int], pids: Mapping[str, int]) -> list[tuple[str, int]]:
+    def strangers(self, connectors: Iterable[str], units: Mapping[str, Process]) -> list[tuple[str, int]]:
         """Return (connector, pid) of each bot on these connectors' channels that is none of our units' processes."""
         found: list[tuple[str, int]] = []
         for name in connectors:
@@ -216,22 +217,22 @@ class Watch:
             if view is None:
                 continue
             reading = view.probe.scan(scan_nodes(_location(view.spec)), pid=view.pid)
-            strange = [link.pid for link in reading.bots if not any(belongs(link.pid, pid) for pid in pids.values())]
+            links = [link.pid for link in reading.bots]
+            strange = [pid for pid in links if not any(belongs(pid, process) for process in units.values())]
             found.extend((name, pid) for pid in strange)
         return found
 
 
-def belongs(pid: int, unit: int) -> bool:
-    """Tell whether a process is the unit's own or, by its session, one that the unit started."""
-    if pid == unit:
-        return True
-    with suppress(OSError):
-        return os.getsid(pid) == unit
-    return False
+def belongs(pid: int, unit: Process) -> bool:
+    """Tell whether a process is the unit's own, or one that the unit started."""
+    return pid == unit.id.pid or is_member(pid, unit)
 
 
-def holder(spec: UnitSpec) -> tuple[int, str] | None:
-    """Return (pid, version) of a living process that holds the connector's channel, before it is started."""
+def holder(spec: UnitSpec) -> int | None:
+    """Return the pid of the living process that holds a connector's channel, before the connector is started.
+
+    None when nobody does, 0 when the holder lives in another pid namespace.
+    """
     if spec.channel is None:
         return None
     location = _location(spec)
@@ -240,9 +241,7 @@ def holder(spec: UnitSpec) -> tuple[int, str] | None:
         reading = probe.scan(scan_nodes(location), pid=None)
     finally:
         probe.close()
-    if reading.verdict is Verdict.FOREIGN and reading.owner is not None:
-        return reading.owner, ".".join(map(str, reading.version or ()))
-    return None
+    return (reading.owner or 0) if reading.verdict is Verdict.FOREIGN else None
 
 
 def _location(spec: UnitSpec) -> Location:

@@ -159,6 +159,7 @@ class Stack(RuleBasedStateMachine):
                     assert process.spec.kind is Kind.CONNECTOR
                     assert not process.terms
                     process.softened = True
+                    self._nobody_attached_to(name)
                 case Terminate():
                     self._terminate(name)
                 case Kill():
@@ -214,8 +215,6 @@ class Stack(RuleBasedStateMachine):
         if process.spec.kind is Kind.CONNECTOR:
             assert process.softened
             assert not process.terms or self.now - process.terms[-1] > 0.05 - SLACK
-            if not process.terms:
-                self._nobody_attached_to(name)
         else:
             assert not process.terms, "a second SIGTERM"
         process.terms.append(self.now)
