@@ -1,9 +1,10 @@
 """`hftstack down` stops a connector: how long from the journal's `stopping` to its `exit`, and how often by force?
 
-Three columns: as root; as an ordinary user whose connector runs in a user namespace of its own; as an ordinary user
-without user namespaces, which is had by an environment where `unshare` is not found. As root also under SCHED_FIFO. In
-each, a stream is connected, and one row has a bot attached and fed up to the very stop: a foreign one, so that its own
-end is not in the figure. `hftstack down` itself is timed on the paper stack, with a bot of its own that has no grace.
+As root; as an ordinary user whose connector runs in a user namespace of its own; as an ordinary user without user
+namespaces, which is had by an environment where `unshare` is not found. As root also under SCHED_FIFO. In each a stream
+is connected, and there are three cases: no bot; a bot attached and fed up to the end, a foreign one that `--force`
+passes over; and the stack's own bot, which is stopped just before, from whose exit the time is taken then.
+`hftstack down` itself is timed too, on the paper stack of three units.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import random
 import subprocess
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bench import ground, options, programs, stackfiles
@@ -28,7 +30,16 @@ if TYPE_CHECKING:
     from bench.programs import Programs
 
 _PATIENCE = 20.0
+_GRACE = "10s"
 _FIFO = {"scheduler": "fifo:10"}
+
+
+class Bot(StrEnum):
+    """The bot on the connector that is stopped."""
+
+    NONE = "no bot"
+    FOREIGN = "fed bot attached"
+    OWN = "own bot just stopped"
 
 
 @dataclass(slots=True)
@@ -40,7 +51,7 @@ class _Row:
     hftstack: Hftstack
     folder: Path
     owner: int | None = None
-    fed: bool = False
+    bot: Bot = Bot.NONE
     resources: dict[str, str] | None = None
     seconds: list[float] | None = None
     killed: int = 0
@@ -52,10 +63,15 @@ class _Row:
 
 def stop_once(row: _Row, found: Programs) -> tuple[float, bool]:
     """Start a connector, stop it by `down`; return the seconds and whether it took a SIGKILL. Raises CommandError."""
-    file = stackfiles.paper(row.folder, row.stack, found, port=programs.free_port(), bot=False, resources=row.resources)
+    grace = _GRACE if row.bot is Bot.OWN else None
+    port = programs.free_port()
+    file = stackfiles.paper(row.folder, row.stack, found, port=port, grace=grace, resources=row.resources)
     row.hftstack.prepare(row.stack, found, row.owner)
+    begun = time.time_ns()
     row.hftstack.run("up", "--no-build", file)
-    bot = _attach(row, found) if row.fed else None
+    if row.bot is Bot.OWN:
+        first_tick(row.hftstack.stack(row.stack).logs / stackfiles.BOT, begun, _PATIENCE)
+    bot = _attach(row, found) if row.bot is Bot.FOREIGN else None
     try:
         time.sleep(random.uniform(0.1, 0.3))  # noqa: S311 - spreads stops over the phases of what runs
         row.hftstack.run("down", row.stack, "--force", allowed=(0, 5))
@@ -85,14 +101,15 @@ def _attach(row: _Row, found: Programs) -> subprocess.Popen[bytes]:
 
 
 def _journaled(row: _Row) -> tuple[float, bool]:
-    events = [event for event in row.hftstack.journal(row.stack) if event.unit == stackfiles.CONNECTOR]
-    last = {event.what: event.at for event in events}
-    return last["exit"] - last["stopping"], last.get("killed", 0.0) > last["stopping"]
+    last = {(event.unit, event.what): event.at for event in row.hftstack.journal(row.stack)}
+    asked, ended = last[stackfiles.CONNECTOR, "stopping"], last[stackfiles.CONNECTOR, "exit"]
+    killed = last.get((stackfiles.CONNECTOR, "killed"), 0.0) > asked
+    return ended - max(asked, last.get((stackfiles.BOT, "exit"), 0.0)), killed
 
 
 def down_once(row: _Row, found: Programs) -> tuple[float, bool]:
     """Start the whole paper stack; return the seconds of `hftstack down`, and whether the connector was killed."""
-    file = stackfiles.paper(row.folder, row.stack, found, port=programs.free_port())
+    file = stackfiles.paper(row.folder, row.stack, found, port=programs.free_port(), grace=_GRACE)
     row.hftstack.prepare(row.stack, found, row.owner)
     began = time.time_ns()
     row.hftstack.run("up", "--no-build", file)
@@ -111,12 +128,11 @@ def rows(place: ground.Ground) -> tuple[list[_Row], list[str]]:
     notes: list[str] = []
 
     def add(name: str, hftstack: Hftstack, owner: int | None = None, resources: dict[str, str] | None = None) -> None:
-        for fed in (False, True):
+        for bot in Bot:
             number = len(found)
             stack = f"s{number}"
             folder = place.folder(stack, owner)
-            text = f"{name}, {'fed bot attached' if fed else 'no bot'}"
-            found.append(_Row(text, stack, hftstack, folder, owner, fed, resources, []))
+            found.append(_Row(f"{name}, {bot.value}", stack, hftstack, folder, owner, bot, resources, []))
 
     if os.geteuid() == 0:
         root = installed(place.path / "root")
