@@ -29,8 +29,8 @@ types: $(VENV)/.dev
 paper: $(VENV)/.dev need-test
 	$(BIN)/python -m tests.cargo fmt --all --check
 	$(BIN)/python -m tests.cargo build --release --workspace --locked
-	$(BIN)/python -m tests.cargo clippy --release --workspace --all-targets --locked -- -D warnings
-	$(BIN)/python -m tests.cargo test --release --workspace --locked --quiet
+	$(BIN)/python -m tests.cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/python -m tests.cargo test --workspace --locked --quiet
 
 pytest: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS)
