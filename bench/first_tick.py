@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,7 +67,9 @@ def by_hand(place: ground.Ground, found: Programs, count: int) -> list[float]:
     """Return the seconds of `count` crashes under the bare script."""
     folder = place.folder("bare")
     port = programs.free_port()
-    exchange = subprocess.Popen(found.exchange_command(port), cwd=folder, stdout=subprocess.DEVNULL)
+    exchange = subprocess.Popen(found.exchange_command(port), cwd=folder, stdout=subprocess.PIPE)
+    assert exchange.stdout is not None
+    exchange.stdout.readline()
     config = found.write_config(folder, port)
     begun = time.time_ns()
     paths = ("--connector", found.connector, "--config", config, "--bot", found.bot, "--folder", folder)
@@ -80,6 +83,7 @@ def by_hand(place: ground.Ground, found: Programs, count: int) -> list[float]:
     exchange.wait()
     ground.sweep()
     place.clean_channels(folder)
+    shutil.rmtree(folder)
     return seconds
 
 
