@@ -16,7 +16,7 @@ from bench import ground, options, programs, stackfiles
 from bench.hftstack import CommandError, installed
 from bench.peers import PEERS, Peer, available
 from bench.report import Report
-from bench.sample import Sample
+from bench.sample import counted
 from bench.ticks import first_tick
 from bench.waiting import NotSeenError
 
@@ -89,12 +89,6 @@ def _left(begun: int) -> float:
     return max(0.0, _WITHIN - (time.time_ns() - begun) / 1e9)
 
 
-def sample(name: str, outcomes: list[float | None]) -> Sample:
-    """Return the successful starts, with their count in the remark."""
-    seconds = tuple(outcome for outcome in outcomes if outcome is not None)
-    return Sample(name, seconds, f"{len(seconds)} of {len(outcomes)} have data")
-
-
 def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.cold_start", __doc__, n=50)
@@ -112,8 +106,8 @@ def main() -> None:
             if number < _PEERS_N:
                 for peer, outcomes in others.items():
                     outcomes.append(under_peer(place, found, peer))
-    samples = [sample("hftstack", mine)]
-    samples += [sample(peer.name, outcomes) for peer, outcomes in others.items()]
+    samples = [counted("hftstack", mine, "have data")]
+    samples += [counted(peer.name, outcomes, "have data") for peer, outcomes in others.items()]
     Report("cold start -> bot has data", tuple(samples), tuple(missing), compared=False).show(chosen.format)
 
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 from bench import ground, options, programs, stackfiles
 from bench.hftstack import installed
 from bench.report import Report
-from bench.sample import Sample
+from bench.sample import counted
 from bench.ticks import first_tick
-from bench.waiting import until
+from bench.waiting import NotSeenError, until
 from orchestrator.channel import Probe, locate, scan_nodes
 
 if TYPE_CHECKING:
@@ -35,19 +35,25 @@ _PATIENCE = 20.0
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def crashes(count: int, logs: Path, connector: Callable[[], int]) -> list[float]:
-    """Kill the connector `count` times and return the seconds until the bot's first tick of each."""
-    seconds = []
+def crashes(count: int, logs: Path, connector: Callable[[], int]) -> list[float | None]:
+    """Kill the connector `count` times and return the seconds until the bot's first tick of each.
+
+    None for a bot that stays blind; that ends the series, for nothing would heal it.
+    """
+    seconds: list[float | None] = []
     for _ in range(count):
         time.sleep(random.uniform(0.5, 1.0))  # noqa: S311 - spreads kills over the phases of what runs
         pid = connector()
         begun = time.time_ns()
         os.kill(pid, signal.SIGKILL)
-        seconds.append((first_tick(logs, begun, _PATIENCE) - begun) / 1e9)
+        try:
+            seconds.append((first_tick(logs, begun, _PATIENCE) - begun) / 1e9)
+        except NotSeenError:
+            return [*seconds, None]
     return seconds
 
 
-def under_hftstack(place: ground.Ground, found: Programs, count: int) -> list[float]:
+def under_hftstack(place: ground.Ground, found: Programs, count: int) -> list[float | None]:
     """Return the seconds of `count` crashes under hftstack."""
     folder = place.folder("hftstack")
     hftstack = installed(place.path / "home")
@@ -63,7 +69,7 @@ def under_hftstack(place: ground.Ground, found: Programs, count: int) -> list[fl
     return seconds
 
 
-def by_hand(place: ground.Ground, found: Programs, count: int) -> list[float]:
+def by_hand(place: ground.Ground, found: Programs, count: int) -> list[float | None]:
     """Return the seconds of `count` crashes under the bare script."""
     folder = place.folder("bare")
     port = programs.free_port()
@@ -104,14 +110,14 @@ def main() -> None:
     chosen = parser.parse_args()
     found = programs.find(chosen.connector, chosen.rate)
     ground.seclude("bench.first_tick")
-    mine: list[float] = []
-    bare: list[float] = []
+    mine: list[float | None] = []
+    bare: list[float | None] = []
     with ground.Ground() as place:
         while len(mine) < chosen.n:
-            count = min(_BLOCK, chosen.n - len(mine))
-            mine += under_hftstack(place, found, count)
-            bare += by_hand(place, found, count)
-    samples = (Sample("hftstack", tuple(mine)), Sample("bare script", tuple(bare)))
+            mine += under_hftstack(place, found, min(_BLOCK, chosen.n - len(mine)))
+            if len(bare) < chosen.n:
+                bare += by_hand(place, found, min(_BLOCK, chosen.n - len(bare)))
+    samples = (counted("hftstack", mine, "healed"), counted("bare script", bare, "healed"))
     Report(f"{found.connector.name} killed -> bot's first new tick", samples).show(chosen.format)
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +40,9 @@ class Sample:
     def worst(self) -> float:
         """Return the longest, in seconds; NaN of nothing."""
         return max(self.seconds, default=math.nan)
+
+
+def counted(name: str, outcomes: Sequence[float | None], verb: str) -> Sample:
+    """Return a sample of the successes, None being a failure, with their count in the remark."""
+    seconds = tuple(outcome for outcome in outcomes if outcome is not None)
+    return Sample(name, seconds, f"{len(seconds)} of {len(outcomes)} {verb}")

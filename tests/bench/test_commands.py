@@ -1,0 +1,60 @@
+"""Each bench runs to its end and prints what it measured; the figures themselves are not judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+def bench(name: str, *options: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", f"bench.{name}", "--n", "1", "--format", "json", *options]
+    done = subprocess.run(command, cwd=_REPOSITORY, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def names(result: dict[str, Any]) -> list[str]:
+    return [sample["name"] for sample in result["samples"]]
+
+
+def test_restart_sees_the_killed_program_again() -> None:
+    result = bench("restart", "--no-peers")
+    assert names(result) == ["hftstack"]
+    assert result["samples"][0]["n"] == 1
+    assert 0 < result["samples"][0]["median"] < 30
+
+
+def test_status_is_compared_with_importing_click() -> None:
+    result = bench("status", "--no-peers")
+    status, click = result["samples"][:2]
+    assert (status["n"], click["n"]) == (1, 1)
+    assert click["ratio"] == pytest.approx(status["median"] / click["median"])
+
+
+@pytest.mark.usefixtures("paper_binaries")
+def test_first_tick_counts_crashes_healed_beside_the_bare_script() -> None:
+    result = bench("first_tick")
+    assert names(result) == ["hftstack", "bare script"]
+    assert result["samples"][0]["remark"] == "1 of 1 healed"
+
+
+@pytest.mark.usefixtures("paper_binaries")
+def test_cold_start_counts_bots_with_data() -> None:
+    result = bench("cold_start", "--no-peers")
+    assert result["samples"][0]["remark"].endswith("of 1 have data")
+
+
+@pytest.mark.usefixtures("paper_binaries")
+def test_stop_has_a_row_a_way_and_says_what_it_cannot_measure() -> None:
+    result = bench("stop")
+    measured = " ".join([*names(result), *result["notes"]])
+    assert all(way in measured for way in ("root", "own namespace", "no namespaces", "hftstack down"))
+    assert any(sample["n"] == 1 for sample in result["samples"])
