@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 CONNECTOR = "bf"
 BOT = "mm"
-ALWAYS = {"backoff": {"initial": "1ms", "max": "1ms"}, "limit": {"restarts": 1000, "window": "10m"}}
-"""A restart that no number of crashes delays or ends."""
+ALWAYS = {
+    "backoff": {"initial": "1ms", "max": "1ms"},
+    "stable": "500ms",
+    "limit": {"restarts": 1000, "window": "10m"},
+}
+"""Each crash is met as the first one after a quiet time, however many there are."""
 
 
 def write(folder: Path, name: str, units: dict[str, Any]) -> Path:

@@ -11,7 +11,9 @@ from orchestrator.observe.table import duration
 if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment, UnitSpec
 
-_TOLD: Final = frozenset({"restart", "backoff", "overdue", "failed", "refused", "broken", "killed", "recycle"})
+_TOLD: Final = frozenset(
+    {"restart", "backoff", "overdue", "failed", "refused", "broken", "killed", "recycle", "repaired"}
+)
 
 
 @dataclass(slots=True)

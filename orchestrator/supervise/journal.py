@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ROOM: Final = 10_000
+_LINGER: Final = 0.05
+"""Seconds in which more events may join a batch: a restart makes several, and must not share the interpreter then."""
+
 _KEPT: Final = 200_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (
@@ -48,6 +51,7 @@ class Journal:
         self._path = path
         self._queue: queue.Queue[Event | None] = queue.Queue(_ROOM)
         self.lost = 0
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -60,6 +64,7 @@ class Journal:
 
     def close(self, timeout: float = 5.0) -> None:
         """Write what is queued and end the thread, waiting at most `timeout` seconds."""
+        self._closing.set()
         with suppress(queue.Full):
             self._queue.put(None, timeout=timeout)
         self._thread.join(timeout)
@@ -72,6 +77,7 @@ class Journal:
             ended = first is None
             if first is not None:
                 batch.append(first)
+                self._closing.wait(_LINGER)
             while True:
                 try:
                     event = self._queue.get_nowait()

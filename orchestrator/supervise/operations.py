@@ -208,7 +208,7 @@ class Operations:
             stopped = [unit["name"] for unit in supervisor.describe() if unit["pid"] is not None]
             supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
             await self._until_gone(list(supervisor.graph.units))
-            await supervisor.swept()
+            supervisor.forget_sweeps()
             await supervisor.clear(supervisor.leftovers())
             left = supervisor.leftovers()
         finally:

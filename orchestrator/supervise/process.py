@@ -37,7 +37,7 @@ Timer slack is the shell's own to set: from outside the write needs CAP_SYS_NICE
 
 NOT_OPENED: Final = 125
 _UNSHARE: Final = ("--user", "--map-current-user", "--")
-_DEFAULTED: Final = [s for s in signal.valid_signals() if s not in {signal.SIGKILL, signal.SIGSTOP}]
+_SIGNALS: Final = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _RECEPTIVE_SLACK: Final = 5_000_000
 _POLICIES: Final = {
     "other": os.SCHED_OTHER,
@@ -82,11 +82,19 @@ def identity(pid: int) -> ProcessId | None:
 def _stat(pid: int) -> tuple[ProcessId, str] | None:
     """Return None when there is no such process. Raises OSError when we could not look, which is not the same."""
     try:
-        with Path(f"/proc/{pid}/stat").open("rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
     return ProcessId(pid, int(fields[19])), fields[0].decode()
+
+
+def _read(path: str) -> bytes:
+    """Return a small file of /proc, with half the system calls of `open`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
 
 
 def boot_id() -> str:
@@ -210,7 +218,7 @@ def spawn(command: Command) -> Gated:
                 ],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=_DEFAULTED,
+                setsigdef=[number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN],
             )
         except OSError as error:
             os.close(gate)
@@ -273,24 +281,6 @@ def raise_descriptor_limit() -> tuple[int, int]:
     return before
 
 
-def is_quiet(pid: int) -> bool:
-    """Tell whether every thread but the main one sleeps (state S in /proc/PID/task/TID/stat, proc(5)).
-
-    The connector's publisher hears of a SIGTERM only while it waits: one that comes while it handles a message is lost,
-    and no later one helps (29 of 80 against 0 of 80, measured on the upstream connector with data flowing).
-    """
-    try:
-        with os.scandir(f"/proc/{pid}/task") as entries:
-            threads = [entry.name for entry in entries if entry.name != str(pid)]
-        for thread in threads:
-            with Path(f"/proc/{pid}/task/{thread}/stat").open("rb") as file:
-                if file.read().rpartition(b") ")[2][:1] != b"S":
-                    return False
-    except OSError:
-        return True
-    return True
-
-
 def soften(pid: int) -> bool:
     """Make a connector's main loop receptive to SIGTERM; tell whether the kernel took it.
 
@@ -348,7 +338,7 @@ def _pids() -> list[int]:
 def children() -> list[int]:
     """Return the pids of our own children, those included that were handed to us as the subreaper."""
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [int(pid) for pid in _read(f"/proc/self/task/{os.getpid()}/children").split()]
     except OSError:
         return []
 

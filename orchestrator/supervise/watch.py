@@ -150,7 +150,7 @@ class Watch:
             view.reading = view.probe.scan(self._fresh_nodes(view, now), pid=view.pid)
             links = view.reading.bots
             if view.spec.streams:
-                view.proof = self._proof(view, now)
+                view.proof = self._proof(view, now) if view.reading.verdict in _HOLDS else Proof.NONE
         else:
             fast = view.probe.fast()
             if fast is None:

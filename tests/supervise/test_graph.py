@@ -11,6 +11,7 @@ from orchestrator.supervise import graph as graphs
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.unit import (
     SETTLED_AFTER,
+    SHORTEST_GRACE,
     Broken,
     Exited,
     Kill,
@@ -521,11 +522,11 @@ class TestStop:
         begun = stage.now
         stage.tick()
         assert stage.took() == ["term mm", "kill mm"]
-        assert stage.now == begun
+        assert stage.now == begun + SHORTEST_GRACE
         stage.exit("mm", code=KILLED)
         while "kill bf" not in stage.took():
             stage.tick()
-        assert stage.now - begun == pytest.approx(5.0)
+        assert stage.now - begun == pytest.approx(5.0 + SHORTEST_GRACE)
 
     def test_a_second_stop_in_a_hurry_ends_the_wait_of_the_first(self) -> None:
         stage = running(connector("bf"), bot("mm", "bf")).stop().took()

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.deployment.model import Backoff, Kind, Level, RestartPolicy
 from orchestrator.supervise import unit as machine
 from orchestrator.supervise.unit import (
+    SHORTEST_GRACE,
     Begin,
     Broken,
     Exited,
@@ -641,7 +642,7 @@ class TestStop:
         life.on(Begin())
         begun = life.now
         assert signals(life.tick()) == [Kill]
-        assert life.now == begun
+        assert life.now == begun + SHORTEST_GRACE
 
     def test_no_hurry_kills_in_the_first_second_of_a_start(self) -> None:
         life = Life(MM).starting()
@@ -661,12 +662,12 @@ class TestStop:
         assert life.now == pytest.approx(born + 1.0)
 
     def test_a_grace_of_its_own_may_run_out_in_the_first_second_of_a_start(self) -> None:
-        life = Life(replace(MM, grace=0.2)).starting()
+        life = Life(replace(MM, grace=0.4)).starting()
         born = life.now
         life.on(Stop("down", grace=0.0))
         life.on(Begin())
         assert signals(life.tick()) == [Kill]
-        assert life.now == pytest.approx(born + 0.2)
+        assert life.now == pytest.approx(born + 0.4)
 
     @pytest.mark.parametrize(("first", "then", "total"), [(60.0, 0.0, 7.0), (60.0, 30.0, 30.0), (1.0, 60.0, 1.0)])
     def test_a_second_stop_shortens_the_grace_and_never_lengthens_it(
