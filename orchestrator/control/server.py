@@ -36,10 +36,11 @@ class Connection:
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Tell the client without asking for an answer. A client that does not read is cut off, not waited for."""
-        self._send({"method": method, "params": params})
+        if not self.closed.is_set():
+            self._send({"method": method, "params": params})
 
     def _send(self, message: dict[str, Any]) -> None:
-        if self.closed.is_set():
+        if self._writer.transport.is_closing():
             return
         self._writer.write(messages.line(message))
         if self._writer.transport.get_write_buffer_size() > _BACKLOG:
@@ -58,6 +59,7 @@ class Connection:
                     if not text:
                         break
                     group.create_task(self._answer(text, methods))
+                self.closed.set()  # it says no more, and may still wait for answers
         finally:
             self.closed.set()
             self._writer.close()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HFTSTACK = [sys.executable, "-c", "from orchestrator.cli.main import main; main()"]
 _SHARED = Path("/dev/shm")
+_AT_REST = 40
+"""Looks at the journal that find nothing new: 0.2 s at least, and it writes what it has after 0.05 s."""
 
 
 @dataclass(frozen=True)
@@ -174,11 +176,22 @@ class Machine:
         return self._run(argv, env).process
 
     def journal(self) -> list[tuple[str | None, str, str]]:
-        """Return (unit, what, text) of every event so far."""
-        with sqlite3.connect(f"file:{self.state}/journal.db?mode=ro", uri=True) as connection:
-            rows = connection.execute("SELECT unit, what, text FROM events ORDER BY id").fetchall()
-        connection.close()
-        return rows
+        """Return (unit, what, text) of every event so far, when the journal has come to rest."""
+        seen: list[list[tuple[str | None, str, str]]] = []
+
+        def rests() -> bool:
+            seen.append(self._events())
+            return len(seen) > _AT_REST and seen[-1] == seen[-1 - _AT_REST]
+
+        until(rests)
+        return seen[-1]
+
+    def _events(self) -> list[tuple[str | None, str, str]]:
+        connection = sqlite3.connect(f"file:{self.state}/journal.db?mode=ro", uri=True)
+        try:
+            return connection.execute("SELECT unit, what, text FROM events ORDER BY id").fetchall()
+        finally:
+            connection.close()
 
     def happened(self, what: str) -> list[str | None]:
         """Return the units to which this happened, in order."""
