@@ -99,7 +99,7 @@ class Dinit(Peer):
 
     name = "dinit"
     executable = "dinit"
-    install = "build github.com/davmac314/dinit and put `dinit` on PATH"
+    install = "put `dinit` on PATH"
 
     def commands(self) -> Sequence[Sequence[str]]:
         """Return one dinit on a folder of services."""
