@@ -41,6 +41,11 @@ class Home:
 
         return hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
 
+    @property
+    def marker(self) -> str:
+        """What the markers of all units of this home begin with."""
+        return f"{self.uid}/{self.digest}/"
+
     def stack(self, name: str) -> StackHome:
         """Return the home of a stack. Raises UsageError when `name` cannot be a stack's name."""
         if _NAME.fullmatch(name) is None:
@@ -129,6 +134,11 @@ class StackHome:
     def configs(self) -> Path:
         """Folder of the rendered configs, which may hold keys."""
         return self.runtime / "configs"
+
+    @property
+    def marker(self) -> str:
+        """What the markers of this stack's units begin with."""
+        return f"{self.home.marker}{self.name}/"
 
     def prepare(self) -> None:
         """Create the directories, for this user alone.

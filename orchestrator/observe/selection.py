@@ -51,7 +51,7 @@ def _marked(home: Home) -> list[str]:
     """Return the stacks of which nothing but processes is left."""
     from orchestrator.supervise.process import members  # noqa: PLC0415 - 5 ms that a stack on record does not need
 
-    prefix = f"{home.uid}/{home.digest}/"
+    prefix = home.marker
     names = {marker.removeprefix(prefix).partition("/")[0] for marker in members(prefix).values()}
     return sorted(names.intersection(home.stacks()))
 

@@ -66,7 +66,7 @@ def living(home: StackHome) -> dict[str, int]:
         for name, record in known.items()
         if identity(record.pid) == ProcessId(record.pid, record.start)
     }
-    return {unit: pid for unit, (pid, _) in marked(_prefix(home)).items()} | recorded
+    return {unit: pid for unit, (pid, _) in marked(home.marker).items()} | recorded
 
 
 def _last_log(home: StackHome, unit: str) -> str | None:
@@ -76,8 +76,4 @@ def _last_log(home: StackHome, unit: str) -> str | None:
 
 def remains(home: StackHome) -> bool:
     """Tell whether anything of the stack still runs: a recorded process, or one with the stack's marker."""
-    return bool(living(home) or members(_prefix(home)))
-
-
-def _prefix(home: StackHome) -> str:
-    return f"{home.home.uid}/{home.home.digest}/{home.name}/"
+    return bool(living(home) or members(home.marker))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from orchestrator.supervise.process import read_small
+
 IDLE: Final = 0.04
 """Seconds without a burst after which none is expected."""
 
@@ -44,16 +46,8 @@ def _look(pid: int) -> tuple[bool, int]:
     for thread in threads:
         folder = f"/proc/{pid}/task/{thread}"
         try:
-            rests &= _read(f"{folder}/stat").rpartition(b") ")[2][:1] == b"S"
-            ran += int(_read(f"{folder}/schedstat").split()[0])
+            rests &= read_small(f"{folder}/stat").rpartition(b") ")[2][:1] == b"S"
+            ran += int(read_small(f"{folder}/schedstat").split()[0])
         except (OSError, ValueError, IndexError):
             continue
     return rests, ran
-
-
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)

@@ -52,8 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         held = lock.acquire(stack_home.lock)
         if held is None:
             raise RefusedError(f"{options.stack} is supervised already, by pid {lock.holder(stack_home.lock)}")
-        prefix = f"{os.geteuid()}/{home.digest}/{options.stack}/"
-        return asyncio.run(_run(options, stack_home, prefix, brought))
+        return asyncio.run(_run(options, stack_home, brought))
     except HftstackError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -62,8 +61,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-async def _run(options: argparse.Namespace, home: StackHome, prefix: str, brought: Deployment | None) -> int:
-    supervisor = Supervisor(options.stack, home, prefix, listen=_Teller().tell if options.foreground else _ignore)
+async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment | None) -> int:
+    supervisor = Supervisor(options.stack, home, home.marker, listen=_Teller().tell if options.foreground else _ignore)
     operations = Operations(supervisor)
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()

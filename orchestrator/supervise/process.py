@@ -82,13 +82,13 @@ def identity(pid: int) -> ProcessId | None:
 def _stat(pid: int) -> tuple[ProcessId, str] | None:
     """Return None when there is no such process. Raises OSError when we could not look, which is not the same."""
     try:
-        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        fields = read_small(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
     return ProcessId(pid, int(fields[19])), fields[0].decode()
 
 
-def _read(path: str) -> bytes:
+def read_small(path: str) -> bytes:
     """Return a small file of /proc, with half the system calls of `open`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -338,7 +338,7 @@ def _pids() -> list[int]:
 def children() -> list[int]:
     """Return the pids of our own children, those included that were handed to us as the subreaper."""
     try:
-        return [int(pid) for pid in _read(f"/proc/self/task/{os.getpid()}/children").split()]
+        return [int(pid) for pid in read_small(f"/proc/self/task/{os.getpid()}/children").split()]
     except OSError:
         return []
 

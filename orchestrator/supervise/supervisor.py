@@ -20,7 +20,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.channel.departure import has_connections_of_the_dead
-from orchestrator.channel.location import Location
 from orchestrator.channel.repair import repair
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import Kind, Level
@@ -49,6 +48,7 @@ from orchestrator.supervise.unit import (
     State,
     Terminate,
     Tick,
+    ending,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ class Supervisor:
         self._boot = processes.boot_id()
         self._journal = Journal(home.journal)
         self._processes: dict[str, Process] = {}
-        self._records: dict[str, UnitRecord] = {}
         self._codes: dict[str, int | None] = {}
         self._digests: dict[str, tuple[UnitSpec, str]] = {}
         self._intents = Intents()
@@ -138,7 +137,6 @@ class Supervisor:
         self.note(None, "supervised", f"{len(adoption.processes)} units adopted" if adoption.processes else "")
         for name, process in adoption.processes.items():
             self._processes[name] = process
-            self._records[name] = _record(self.graph.used(name), process)
             self._loop.add_reader(process.pidfd, self._ended, name, process)
             self.note(name, "adopted", f"pid {process.id.pid}")
             self._observe(name, self.graph.used(name), process)
@@ -385,11 +383,11 @@ class Supervisor:
 
     def _is_untidied(self, name: str, process: Process, now: float) -> bool:
         """Tell whether the connector still has to take down the connection of a bot that has just left."""
-        channel = self.graph.used(name).channel
-        if channel is None or now - self._left.get(name, -_TIDIED_WITHIN) >= _TIDIED_WITHIN:
+        spec = self.graph.used(name)
+        if spec.channel is None or now - self._left.get(name, -_TIDIED_WITHIN) >= _TIDIED_WITHIN:
             return False
         try:
-            return has_connections_of_the_dead(Location(channel.root, channel.prefix), process.id.pid)
+            return has_connections_of_the_dead(watch.location(spec), process.id.pid)
         except OSError:
             return False
 
@@ -403,13 +401,12 @@ class Supervisor:
             return
         process = gated.process
         self._processes[name] = process
-        self._records[name] = _record(spec, process)
         self._keep_records()
         try:
             processes.apply_resources(process.id.pid, spec.resources, self._nofile)
         except SpawnError as error:
             gated.abandon()
-            del self._processes[name], self._records[name]
+            del self._processes[name]
             self._inbox.append((name, SpawnFailed(str(error), refused=True)))
             return
         self._loop.add_reader(process.pidfd, self._ended, name, process)
@@ -422,7 +419,7 @@ class Supervisor:
         if spec.channel is None or self.graph.units[name].retries < _REPAIR_AT:
             return
         try:
-            removed = repair(Location(spec.channel.root, spec.channel.prefix), spec.channel.name)
+            removed = repair(watch.location(spec), spec.channel.name)
         except OSError as error:
             self.note(name, "not-repaired", f"cannot look at the channel's remains: {error.strerror}")
             return
@@ -517,7 +514,7 @@ class Supervisor:
         unit = self.graph.units[name]
         killed = unit.stopping is not None and unit.stopping.killed
         if name not in self._codes:
-            text = f"its main process ended, {_ending_of(code)}; {len(heirs)} that it started live on"
+            text = f"its main process ended, {ending(code)}; {len(heirs)} that it started live on"
             self.note(name, "members", text)
             if unit.stopping is None:
                 self._loop.call_later(self.graph.used(name).grace, self._cut_short, name)
@@ -525,7 +522,6 @@ class Supervisor:
             processes.signal_all(heirs, signal.SIGKILL if killed else signal.SIGTERM)
         self._codes[name] = -signal.SIGKILL if killed else self._codes.get(name, code)
         self._processes[name] = heir
-        self._records[name] = _record(self.graph.used(name), heir)
         self._keep_records()
         self._loop.add_reader(heir.pidfd, self._ended, name, heir)
         return True
@@ -546,7 +542,6 @@ class Supervisor:
             self._left[connector] = self.now()
         self._told.discard(process)
         del self._processes[name]
-        self._records.pop(name, None)
         self.feed(name, Exited(code))
         self._loop.call_later(_RECORD_AFTER, self._keep_records)
         self._later(self._sweep(process))
@@ -586,8 +581,9 @@ class Supervisor:
         return cached[1]
 
     def _keep_records(self) -> None:
+        units = {name: _record(self.graph.used(name), process) for name, process in self._processes.items()}
         try:
-            records.replace_file(self.home.units, codec.encode(Units(self._boot, self._records)), durable=False)
+            records.replace_file(self.home.units, codec.encode(Units(self._boot, units)), durable=False)
         except OSError as error:
             self.note(None, "record", f"cannot write {self.home.units}: {error.strerror}; the markers are the record")
 
@@ -630,7 +626,3 @@ def _record(spec: UnitSpec, process: Process) -> UnitRecord:
         grace=spec.grace,
         depends_on=tuple(edge.unit for edge in spec.depends_on),
     )
-
-
-def _ending_of(code: int | None) -> str:
-    return "exit code unknown" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"

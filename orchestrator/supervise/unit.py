@@ -442,7 +442,7 @@ def _exited(unit: Unit, spec: UnitSpec, event: Exited, now: float, noise: float)
         running=None,
         stopping=None,
     )
-    note = Note("exit", _ending(event.code))
+    note = Note("exit", ending(event.code))
     if unit.stopping is not None:
         unclean = _unclean(used, unit.stopping, gone.exit)
         ended, actions = _stopped(replace(gone, unclean=unclean), spec, unit.stopping, now, noise)
@@ -456,12 +456,12 @@ def _exited(unit: Unit, spec: UnitSpec, event: Exited, now: float, noise: float)
     if _is_transient(unit, used, now):
         wait = TRANSIENT_DELAYS[unit.retries]
         retried = replace(gone, retries=unit.retries + 1)
-        retry = Note("retry", f"{_ending(event.code)} before it was live, as while the channel is being cleaned up")
+        retry = Note("retry", f"{ending(event.code)} before it was live, as while the channel is being cleaned up")
         state = State.BACKOFF if wait else State.WAITING
         return _enter(retried, state, now, retry.text, now + wait if wait else None), (note, retry)
     if used.kind is Kind.BOT and event.code == 0 and spec.restart.policy is not RestartPolicy.ALWAYS:
         return _enter(gone, State.FINISHED, now), (note, Note("finished"))
-    failed, actions = _fail(gone, spec, _ending(event.code), now, noise)
+    failed, actions = _fail(gone, spec, ending(event.code), now, noise)
     return failed, (note, *actions)
 
 
@@ -497,7 +497,7 @@ def _unclean(used: UnitSpec, stopping: Stopping, code: int | None) -> str | None
     if stopping.killed and code in {None, -signal.SIGKILL}:
         return f"ended by SIGKILL after its grace of {stopping.grace:g} s"
     if used.kind is Kind.BOT and code is not None and code not in _CLEAN_SIGNALS:
-        return _ending(code)
+        return ending(code)
     return None
 
 
@@ -520,7 +520,8 @@ def _fail(gone: Unit, spec: UnitSpec, reason: str, now: float, noise: float) -> 
     return _enter(counted, State.BACKOFF, now, reason, now + wait), (Note("backoff", text),)
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
+    """Return how a process ended, for people; `code` is negative for a signal, None when nobody could read it."""
     if code is None:
         return "ended, exit code unknown"
     if code >= 0:

@@ -84,7 +84,7 @@ class Watch:
         """Look at the channel of a connector that has just been started or adopted."""
         self.forget(name)
         if spec.channel is not None:
-            self._views[name] = View(Probe(_location(spec), spec.channel.name), spec, pid)
+            self._views[name] = View(Probe(location(spec), spec.channel.name), spec, pid)
 
     def forget(self, name: str) -> None:
         """Stop looking, and let go of every descriptor of the channel."""
@@ -162,12 +162,12 @@ class Watch:
         view.level = _level(view, now)
 
     def _fresh_nodes(self, view: View, now: float) -> Nodes:
-        location = _location(view.spec)
-        cached = self._nodes.get(location)
+        where = location(view.spec)
+        cached = self._nodes.get(where)
         if cached is not None and cached[0] == now:
             return cached[1]
-        nodes = scan_nodes(location)
-        self._nodes[location] = (now, nodes)
+        nodes = scan_nodes(where)
+        self._nodes[where] = (now, nodes)
         return nodes
 
     def _proof(self, view: View, now: float) -> Proof:
@@ -216,7 +216,7 @@ class Watch:
             view = self._views.get(name)
             if view is None:
                 continue
-            reading = view.probe.scan(scan_nodes(_location(view.spec)), pid=view.pid)
+            reading = view.probe.scan(scan_nodes(location(view.spec)), pid=view.pid)
             links = [link.pid for link in reading.bots]
             strange = [pid for pid in links if not any(belongs(pid, process) for process in units.values())]
             found.extend((name, pid) for pid in strange)
@@ -235,16 +235,17 @@ def holder(spec: UnitSpec) -> int | None:
     """
     if spec.channel is None:
         return None
-    location = _location(spec)
-    probe = Probe(location, spec.channel.name)
+    where = location(spec)
+    probe = Probe(where, spec.channel.name)
     try:
-        reading = probe.scan(scan_nodes(location), pid=None)
+        reading = probe.scan(scan_nodes(where), pid=None)
     finally:
         probe.close()
     return (reading.owner or 0) if reading.verdict is Verdict.FOREIGN else None
 
 
-def _location(spec: UnitSpec) -> Location:
+def location(spec: UnitSpec) -> Location:
+    """Return where a connector's channel lies."""
     assert spec.channel is not None  # noqa: S101 - asked of connectors only
     return Location(root=spec.channel.root, prefix=spec.channel.prefix)
 
