@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment, UnitSpec
 
-_ADOPTED: Final = ("depends_on", "health", "restart", "grace", "ready", "target", "streams", "attaches")
-_RESTARTED: Final = ("kind", "argv", "cwd", "env", "channel", "resources")
+_ADOPTED: Final = ("depends_on", "health", "restart", "grace", "ready", "target", "streams", "attaches", "hooks")
+_RESTARTED: Final = ("external", "kind", "argv", "cwd", "env", "channel", "resources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,21 @@ class Difference:
 
 
 def needs_restart(old: UnitSpec, new: UnitSpec) -> tuple[str, ...]:
-    """Return the fields that differ and that only a new process can take up."""
+    """Return the fields that differ and that only a new process can take up.
+
+    With `external` among them the two have no process in common: the old one is stopped or let go, as a unit that is
+    removed, and the new one is started or watched, as a unit that is added.
+    """
     fields = [name for name in _RESTARTED if getattr(old, name) != getattr(new, name)]
-    if old.executable.sha256 != new.executable.sha256:
+    if _digest(old) != _digest(new):
         fields.append("executable")
     if [file.sha256 for file in old.files] != [file.sha256 for file in new.files]:
         fields.append("config")
     return tuple(fields)
+
+
+def _digest(unit: UnitSpec) -> str | None:
+    return None if unit.executable is None else unit.executable.sha256
 
 
 def difference(old: Deployment | None, new: Deployment) -> Difference:

@@ -89,13 +89,65 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A part of every UTC day, in seconds since its midnight, `end` excluded; it wraps when `end` is below `begin`."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
-    """What follows a unit's own exit. `stable` seconds of being up reset the backoff."""
+    """What follows a unit's own exit, and its age. `stable` seconds of being up reset the backoff.
+
+    A unit that is up for `max_age` seconds is restarted, inside `window` where there is one, else at any time.
+    """
 
     policy: RestartPolicy = RestartPolicy.ON_FAILURE
     backoff: Backoff = field(default_factory=Backoff)
     stable: float = 60.0
     limit: Limit = field(default_factory=Limit)
+    max_age: float | None = None
+    window: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A program of the operator's that is told of an event, as JSON on its stdin; killed after `timeout` seconds.
+
+    `argv[0]` is an absolute path. `env` is the whole environment, sorted by key.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: tuple[tuple[str, str], ...]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What is run when a unit fails for good, and when it is halted."""
+
+    on_failed: Hook | None = None
+    on_halt: Hook | None = None
+
+
+class Alarm(StrEnum):
+    """An event that somebody wants to be woken for."""
+
+    STALE = "stale"
+    FAILED = "failed"
+    GAP = "gap"
+    UNCLEAN = "unclean"
+    UNSUPERVISED = "unsupervised"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """What is run for the alarms `on` of any unit of the stack."""
+
+    hook: Hook
+    on: tuple[Alarm, ...] = tuple(Alarm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +228,14 @@ class UnitSpec:
     built by cargo, otherwise argv[0] itself. `env` is the whole environment, sorted by key. `files` are the configs
     that the supervisor watches over: rendered ones are removed at `down`. `target` is the level that `ready` means.
     `streams` are the endpoints that `connected` is proven against. `attaches` names the connectors on whose channels a
-    bot must be seen before it is ready.
+    bot must be seen before it is ready. An `external` connector is started by hand: it is watched, never started or
+    stopped, and has no argv, executable, environment or files.
     """
 
     name: str
     kind: Kind
     argv: tuple[str, ...]
-    executable: File
+    executable: File | None
     cwd: str
     env: tuple[tuple[str, str], ...]
     target: Level
@@ -197,16 +250,19 @@ class UnitSpec:
     restart: Restart = field(default_factory=Restart)
     grace: float = 5.0
     resources: Resources = field(default_factory=Resources)
+    hooks: Hooks = field(default_factory=Hooks)
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack, resolved; `units` stand in topological order, dependencies first."""
+    """A stack, resolved; `units` stand in topological order, dependencies first. `notify` is for all of them."""
 
     stack: str
     file: str
     network: str
     units: tuple[UnitSpec, ...]
+    notify: Notify | None = None
     format: int = FORMAT
 
     def unit(self, name: str) -> UnitSpec:

@@ -79,6 +79,8 @@ def _deployed(home: StackHome) -> Deployment | None:
 def _candidates(program: Program, units: list[str], deployed: Deployment | None, home: StackHome) -> Iterator[Path]:
     names = {program.binary or program.package}
     for unit in deployed.units if deployed else ():
+        if unit.executable is None:
+            continue
         executable = Path(unit.executable.path)
         if executable.is_relative_to(home.binaries) and (unit.name in units or executable.name in names):
             yield executable

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.deployment.codec import DecodeError, build, decode, encode, plain
 from orchestrator.deployment.model import (
+    Alarm,
     Backoff,
     Channel,
     Dependency,
@@ -16,15 +17,19 @@ from orchestrator.deployment.model import (
     Endpoint,
     File,
     Health,
+    Hook,
+    Hooks,
     Kind,
     Level,
     Limit,
+    Notify,
     OnRestart,
     ReadyCheck,
     Resources,
     Restart,
     RestartPolicy,
     UnitSpec,
+    Window,
 )
 
 SECONDS = st.floats(0, 1e6)
@@ -35,6 +40,11 @@ RESTARTS = st.builds(
     backoff=st.builds(Backoff, SECONDS, SECONDS, SECONDS, SECONDS),
     stable=SECONDS,
     limit=st.builds(Limit, st.integers(0, 100), SECONDS),
+    max_age=st.none() | SECONDS,
+    window=st.none() | st.builds(Window, st.integers(0, 86399), st.integers(0, 86399)),
+)
+HOOKS = st.builds(
+    Hook, st.lists(TEXT, max_size=2).map(tuple), TEXT, st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple), SECONDS
 )
 ENDPOINTS = st.builds(Endpoint, TEXT, st.integers(1, 65535), st.booleans())
 UNITS = st.builds(
@@ -42,7 +52,7 @@ UNITS = st.builds(
     name=TEXT,
     kind=st.sampled_from(Kind),
     argv=st.lists(TEXT, max_size=3).map(tuple),
-    executable=st.builds(File, TEXT, TEXT),
+    executable=st.none() | st.builds(File, TEXT, TEXT),
     cwd=TEXT,
     env=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     target=st.sampled_from(Level),
@@ -67,8 +77,11 @@ UNITS = st.builds(
         timer_slack=st.none() | st.integers(1, 10**9),
         limits=st.lists(st.tuples(TEXT, st.integers(-1, 2**62)), max_size=2).map(tuple),
     ),
+    hooks=st.builds(Hooks, st.none() | HOOKS, st.none() | HOOKS),
+    external=st.booleans(),
 )
-DEPLOYMENTS = st.builds(Deployment, TEXT, TEXT, TEXT, st.lists(UNITS, max_size=3).map(tuple))
+NOTIFY = st.builds(Notify, HOOKS, st.lists(st.sampled_from(Alarm), max_size=5).map(tuple))
+DEPLOYMENTS = st.builds(Deployment, TEXT, TEXT, TEXT, st.lists(UNITS, max_size=3).map(tuple), st.none() | NOTIFY)
 
 UNIT = UnitSpec(
     name="bf",
@@ -153,6 +166,10 @@ def test_a_wrong_shape_is_named_with_its_place(change: dict[str, object], messag
         ({"resources": {"cpus": 3}}, "/units/0/resources/cpus: expected a list, found int"),
         ({"resources": {"scheduler": ["fifo", "10"]}}, "/units/0/resources/scheduler/1: expected int, found str"),
         ({"depends_on": [{"unit": "a", "condition": "up"}]}, "/units/0/depends_on/0/condition: expected one of"),
+        ({"external": 1}, "/units/0/external: expected bool, found int"),
+        ({"restart": {"window": {"begin": 0}}}, "/units/0/restart/window/end: missing"),
+        ({"restart": {"on_limit": "stop-dependents"}}, "/units/0/restart/on_limit: unknown key"),
+        ({"hooks": {"on_failed": ["/bin/true"]}}, "/units/0/hooks/on_failed: expected an object, found list"),
     ],
 )
 def test_a_wrong_shape_of_a_unit_is_named_with_its_place(change: dict[str, object], message: str) -> None:
@@ -161,6 +178,22 @@ def test_a_wrong_shape_of_a_unit_is_named_with_its_place(change: dict[str, objec
     with pytest.raises(DecodeError) as caught:
         build(Deployment, data)
     assert str(caught.value).startswith(message)
+
+
+def test_an_alarm_that_nobody_knows_is_named_with_its_place() -> None:
+    hook = {"argv": ["/bin/true"], "cwd": "/", "env": [], "timeout": 5.0}
+    with pytest.raises(DecodeError, match=r"^/notify/on/0: expected one of stale, failed, gap, unclean, unsupervised"):
+        build(Deployment, plain(STACK) | {"notify": {"hook": hook, "on": ["blind"]}})
+
+
+def test_a_deployment_written_before_external_hooks_and_notify_were_known_still_decodes() -> None:
+    data = plain(STACK)
+    del data["notify"]
+    for key in ("external", "hooks"):
+        del data["units"][0][key]
+    for key in ("max_age", "window"):
+        del data["units"][0]["restart"][key]
+    assert build(Deployment, data) == STACK
 
 
 def test_a_missing_key_is_named() -> None:

@@ -13,13 +13,17 @@ from orchestrator.deployment.model import (
     Endpoint,
     File,
     Health,
+    Hook,
+    Hooks,
     Kind,
     Level,
+    Notify,
     ReadyCheck,
     Resources,
     Restart,
     RestartPolicy,
     UnitSpec,
+    Window,
 )
 
 BASE = UnitSpec(
@@ -34,7 +38,10 @@ BASE = UnitSpec(
     files=(File("/run/bf.toml", "aa"),),
     channel=Channel("bf"),
 )
+BY_HAND = replace(BASE, external=True, argv=(), executable=None, env=(), files=())
+HOOK = Hook(("/bin/true",), "/", (), 5.0)
 NEW_PROCESS: dict[str, Any] = {
+    "external": True,
     "kind": Kind.SERVICE,
     "argv": ("/bin/connector", "bf", "bybit", "/run/bf.toml"),
     "executable": File("/state/binaries/9a00/connector", "9a00"),
@@ -53,6 +60,7 @@ TAKEN_UP: dict[str, Any] = {
     "health": Health(startup=1.0),
     "restart": Restart(RestartPolicy.NEVER),
     "grace": 1.0,
+    "hooks": Hooks(on_failed=HOOK),
 }
 # The type is in argv and decides nothing by itself.
 SILENT: dict[str, Any] = {"type": "bybit"}
@@ -88,6 +96,27 @@ def test_what_a_running_process_takes_up_restarts_nothing(name: str) -> None:
     assert needs_restart(BASE, new) == ()
 
 
+@pytest.mark.parametrize("restart", [Restart(max_age=82800.0), Restart(window=Window(10800, 14400))])
+def test_an_age_and_its_window_are_taken_up_by_the_running_process(restart: Restart) -> None:
+    assert needs_restart(BASE, replace(BASE, restart=restart)) == ()
+
+
+def test_whom_to_notify_changes_no_unit() -> None:
+    new = replace(stack(BASE), notify=Notify(HOOK))
+    assert difference(stack(BASE), new) == replace(nothing(), kept=("bf",))
+
+
+@pytest.mark.parametrize(("old", "new"), [(BASE, BY_HAND), (BY_HAND, BASE)], ids=["into", "out of"])
+def test_a_unit_that_passes_into_or_out_of_other_hands_has_another_process(old: UnitSpec, new: UnitSpec) -> None:
+    assert needs_restart(old, new)[0] == "external"
+    assert "bf" in difference(stack(old), stack(new)).restarted
+
+
+def test_a_connector_that_stays_external_takes_up_what_changes() -> None:
+    new = replace(BY_HAND, health=Health(stale_after=1.0))
+    assert difference(stack(BY_HAND), stack(new)) == replace(nothing(), adopted={"bf": ("health",)})
+
+
 def test_a_restart_names_what_is_taken_up_along_with_it() -> None:
     new = replace(BASE, cwd="/elsewhere", grace=1.0)
     assert difference(stack(BASE), stack(new)).restarted == {"bf": ("cwd", "grace")}
@@ -98,7 +127,9 @@ def test_a_program_of_the_same_bytes_at_another_place_is_no_change() -> None:
 
 
 def test_a_program_replaced_in_place_is_a_change() -> None:
-    assert needs_restart(BASE, replace(BASE, executable=replace(BASE.executable, sha256="9a00"))) == ("executable",)
+    assert needs_restart(BASE, replace(BASE, executable=File("/state/binaries/4f1c/connector", "9a00"))) == (
+        "executable",
+    )
 
 
 @pytest.mark.parametrize("files", [(), (File("/run/bf.toml", "aa"), File("/run/more.toml", "bb"))])

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.build import CONNECTOR, Program
 from orchestrator.channel.location import ChannelConfigError
 from orchestrator.deployment import codec
-from orchestrator.deployment.model import Dependency, Deployment, Endpoint, Level, OnRestart
+from orchestrator.deployment.model import Dependency, Deployment, Endpoint, File, Level, OnRestart
 from orchestrator.errors import BuildError, RefusedError
 from orchestrator.resolve import ResolveError
 
@@ -45,8 +45,7 @@ def test_a_cargo_connector_runs_the_stored_binary_with_upstreams_arguments(desk:
     unit = desk.unit("bf", FUTURES, built)
     (config,) = unit.files
     assert unit.argv == (str(built.binaries[CONNECTOR].path), "bf", "binancefutures", config.path)
-    assert unit.executable.path == unit.argv[0]
-    assert unit.executable.sha256 == sha256(unit.argv[0])
+    assert unit.executable == File(unit.argv[0], sha256(unit.argv[0]))
     assert unit.type == "binancefutures"
     assert unit.cwd == str(desk.folder)
 
@@ -105,7 +104,7 @@ def test_the_simulator_runs_by_this_python_and_aims_at_live(desk: Desk) -> None:
     assert mm.argv[-2:] == ("bot", "one,two")
     assert (one.target, mm.target) == (Level.LIVE, Level.READY)
     assert one.streams == ()
-    assert one.executable.sha256 == sha256(sys.executable)
+    assert one.executable == File(sys.executable, sha256(sys.executable))
 
 
 def test_the_simulator_starts_from_any_directory_with_the_units_environment(desk: Desk) -> None:
@@ -149,7 +148,7 @@ def test_a_command_is_found_on_the_callers_path_and_its_arguments_stay(desk: Des
     program = desk.write("bin/quoter", "#!/bin/sh\n", 0o755)
     unit = desk.unit("mm", "bots: {mm: {command: [quoter, ./a, --x=$$HOME]}}")
     assert unit.argv == (str(program), "./a", "--x=$HOME")
-    assert unit.executable.sha256 == sha256(program)
+    assert unit.executable == File(str(program), sha256(program))
 
 
 def test_a_command_with_a_slash_is_relative_to_the_units_directory_and_links_stay(desk: Desk) -> None:
@@ -158,7 +157,7 @@ def test_a_command_with_a_slash_is_relative_to_the_units_directory_and_links_sta
     link.symlink_to("real")
     unit = desk.unit("mm", "bots: {mm: {command: [./python], cwd: work}}")
     assert unit.argv == (str(link),)
-    assert unit.executable.sha256 == sha256(link)
+    assert unit.executable == File(str(link), sha256(link))
 
 
 def test_all_units_that_do_not_fit_are_named_at_once_with_what_to_do(desk: Desk) -> None:
