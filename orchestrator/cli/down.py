@@ -11,10 +11,10 @@ import click
 
 from orchestrator.cli import target, terminal
 from orchestrator.cli.verb import Verb
-from orchestrator.errors import InterruptedByUserError, NotReachedError, RefusedError, UsageError
+from orchestrator.engine import descent
+from orchestrator.errors import NotReachedError, UsageError
 from orchestrator.observe import selection
 from orchestrator.observe.table import duration, render
-from orchestrator.supervise.launch import launch
 
 if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
@@ -37,27 +37,16 @@ def command(stack: str | None, *, hurry: bool, force: bool) -> int:
     if home is None:
         return 0
     begun = time.monotonic()
-    client = target.connect(home)
-    if client is None:
-        if not _has_remains(home):
-            click.echo(f"{home.name} is not running")
-            return 0
-        terminal.say(f"{home.name} has no supervisor: taking its units over to stop them in order")
-        home.prepare()
-        launch(home, os.environ, hold=True)
-        client = target.connect(home)
-        if client is None:
-            raise RefusedError("the supervisor left at once", where=str(home.supervisor_log))
-    descent = _Descent()
+    watch = _Watch(home.name)
     try:
-        with client:
-            result = client.call("down", {"hurry": hurry, "force": force}, heard=descent.hear, patient=True)
-            target.wait_until_left(client)
-    except KeyboardInterrupt:
-        hint = "hftstack status shows how far it is, hftstack down --now hurries it"
-        raise InterruptedByUserError("the supervisor goes on stopping", hint=hint) from None
+        result = descent.down(
+            home, environ=os.environ, hurry=hurry, force=force, heard=watch.hear, orphaned=watch.orphaned
+        )
     finally:
-        descent.line.erase()
+        watch.line.erase()
+    if result is None:
+        click.echo(f"{home.name} is not running")
+        return 0
     return _tell(home.name, result, time.monotonic() - begun)
 
 
@@ -72,20 +61,19 @@ def _find(stack: str | None) -> StackHome | None:
         raise
 
 
-def _has_remains(home: StackHome) -> bool:
-    from orchestrator.observe.unsupervised import remains  # noqa: PLC0415 - for a stack without a supervisor only
-
-    return remains(home)
-
-
-class _Descent:
+class _Watch:
     """A `down` as it is watched from the terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, stack: str) -> None:
+        self._stack = stack
         self.line = terminal.LiveLine()
         self._stopping: dict[str, None] = {}
 
-    def hear(self, _: str, event: dict[str, Any]) -> None:
+    def orphaned(self) -> None:
+        """Say that the units are taken over first."""
+        terminal.say(f"{self._stack} has no supervisor: taking its units over to stop them in order")
+
+    def hear(self, event: dict[str, Any]) -> None:
         """Take an event of the supervisor."""
         name, what = event["unit"] or "stack", event["what"]
         if what in _TOLD:
@@ -110,8 +98,4 @@ def _tell(stack: str, result: dict[str, Any], seconds: float) -> int:
     click.echo(f"{stack} is down, {duration(seconds)}; {_ORDERS}")
     for pid, text in result["leftovers"].items():
         terminal.say(f"left behind: pid {pid} ({text})")
-    unclean = [unit["name"] for unit in result["units"] if unit["name"] in stopped and unit["unclean"]]
-    lost = [unit["name"] for unit in result["units"] if unit["state"] == "lost"]
-    if unclean or lost or result["leftovers"]:
-        return NotReachedError.exit_code
-    return 0
+    return 0 if descent.is_clean(result) else NotReachedError.exit_code

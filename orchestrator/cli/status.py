@@ -12,6 +12,7 @@ import click
 from orchestrator.cli import target, terminal
 from orchestrator.cli.verb import Verb
 from orchestrator.control.client import NotSupervisedError
+from orchestrator.engine import look as engine
 from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import selection, status
 
@@ -45,14 +46,7 @@ def look(stack: str | None) -> dict[str, Any]:
         if stack is None and error.message == selection.NONE_RUNS:
             raise NotSupervisedError(error.message, hint=error.hint) from None
         raise
-    client = target.connect(home)
-    if client is None:
-        from orchestrator.observe import unsupervised  # noqa: PLC0415 - 20 ms that a supervised stack does not need
-
-        return unsupervised.status(home)
-    with client:
-        result: dict[str, Any] = client.call("status")
-        return result
+    return engine.status(home)
 
 
 def _text(found: dict[str, Any], form: str) -> list[str]:

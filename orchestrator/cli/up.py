@@ -13,28 +13,18 @@ import click
 from orchestrator.cli import building, target, terminal
 from orchestrator.cli.stackfile import load, summary
 from orchestrator.cli.verb import Verb
-from orchestrator.control import messages
-from orchestrator.control.client import NotSupervisedError
-from orchestrator.deployment import codec
-from orchestrator.errors import HftstackError, InterruptedByUserError, NotReachedError, RefusedError
-from orchestrator.observe import logs, selection
+from orchestrator.engine import ascent, preparation
+from orchestrator.errors import NotReachedError
+from orchestrator.observe import logs
 from orchestrator.observe.climb import Climb
 from orchestrator.observe.failure import explain
 from orchestrator.observe.table import duration
-from orchestrator.observe.unsupervised import living
-from orchestrator.resolve import build_request, resolve, reuse
-from orchestrator.resolve.preflight import check
-from orchestrator.supervise import lock, records
-from orchestrator.supervise.launch import become, launch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.build import BuildResult
-    from orchestrator.control.client import Client
-    from orchestrator.deployment.homes import StackHome
+    from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.model import Deployment
-    from orchestrator.stack.model import Stack
 
 _LAST_LINES = 10
 _RED = 31
@@ -54,125 +44,55 @@ def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | No
     """
     begun = time.monotonic()
     stack = load(file, os.environ)
-    home = target.home().stack(stack.name)
-    _refuse_other_file(stack, home)
-    home.prepare()
+    home = preparation.claim(stack, target.home())
     click.echo(f"{stack.name}  {stack.network}  {summary(stack)}")
-    binaries = _binaries(stack, home, no_build=no_build)
-    resolution = resolve(stack, home=home, binaries=binaries, environ=os.environ)
-    warnings = _preflight(resolution.deployment, home)
-    for warning in (*resolution.warnings, *warnings):
+    prepared = preparation.prepare(stack, home, environ=os.environ, build=None if no_build else _build)
+    for warning in prepared.warnings:
         terminal.say(f"warning: {warning}")
     if foreground:
-        _stay(home, resolution.deployment)
-    client = target.connect(home, timeout=30.0)
-    if client is None:
-        launch(home, os.environ, hold=True)
-        client = target.connect(home, timeout=30.0)
-    if client is None:
-        raise HftstackError("the supervisor left at once", where=str(home.supervisor_log))
-    if not _is_rendered(resolution.deployment):
-        # a supervisor that was leaving took the configs with it
-        home.prepare()
-        resolution = resolve(stack, home=home, binaries=binaries, environ=os.environ)
-    with client:
-        ascent = _Ascent(client, resolution.deployment)
-        result = ascent.run(timeout)
-    return _tell(resolution.deployment, result, ascent.climbed, time.monotonic() - begun)
-
-
-def _refuse_other_file(stack: Stack, home: StackHome) -> None:
-    deployed = selection.deployed_file(home)
-    if deployed is not None and deployed != str(stack.file) and (lock.holder(home.lock) is not None or living(home)):
-        raise RefusedError(
-            f"a stack named {stack.name} is running from {deployed}",
-            where=str(stack.file),
-            hint="give this one another `name:`, or stop that one first",
+        ascent.stay(prepared, environ=os.environ)
+    watch = _Watch(prepared.deployment)
+    try:
+        result = ascent.up(
+            prepared, environ=os.environ, timeout=timeout, heard=watch.hear, interrupted=watch.interrupted
         )
+    finally:
+        watch.line.erase()
+    return _tell(prepared.deployment, result, watch.climbed, time.monotonic() - begun)
 
 
-def _preflight(deployment: Deployment, home: StackHome) -> tuple[str, ...]:
-    """Return the warnings for this machine. A unit that is restarted meanwhile is no stranger on its own channel."""
-    running = living(home)
-    while True:
-        try:
-            return check(deployment, home, running)
-        except RefusedError:
-            before, running = running, living(home)
-            if before == running:
-                raise
-
-
-def _is_rendered(deployment: Deployment) -> bool:
-    return all(Path(file.path).exists() for spec in deployment.units for file in spec.files)
-
-
-def _binaries(stack: Stack, home: StackHome, *, no_build: bool) -> BuildResult | None:
-    if no_build:
-        return reuse(stack, home=home)
-    request = build_request(stack, home=home)
-    if request is None:
-        return None
+def _build(request: BuildRequest) -> BuildResult:
     result = building.ensure(request)
     click.echo(building.line(result))
     return result
 
 
-def _stay(home: StackHome, deployment: Deployment) -> None:
-    pid = lock.holder(home.lock)
-    if pid is not None:
-        raise RefusedError(
-            f"{home.name} is supervised already, by pid {pid}", hint="`hftstack up` without --foreground changes it"
-        )
-    path = home.runtime / "bring.json"
-    records.replace_file(path, codec.encode(deployment), durable=False)
-    become(home, os.environ, path)
+class _Watch:
+    """An `up` as it is watched from the terminal."""
 
-
-class _Ascent:
-    """One `apply` as it is watched from the terminal."""
-
-    def __init__(self, client: Client, deployment: Deployment) -> None:
-        self._client = client
-        self._deployment = deployment
+    def __init__(self, deployment: Deployment) -> None:
         self._climb = Climb(deployment)
-        self._line = terminal.LiveLine()
-
-    def run(self, timeout: float | None) -> dict[str, Any]:
-        """Return the result of `apply`. Raises what the supervisor raised, InterruptedByUserError after Ctrl-C."""
-        params = {"deployment": codec.plain(self._deployment), "timeout": timeout}
-        identifier = self._client.send("apply", params)
-        try:
-            return self._listen(identifier)
-        except KeyboardInterrupt:
-            self._line.erase()
-            terminal.say("interrupted: stopping what this `up` started (Ctrl-C again does not wait for it)")
-            stopped = ", ".join(self._client.call("abort", patient=True)["stopped"]) or "nothing"
-            raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
-        finally:
-            self._line.erase()
+        self.line = terminal.LiveLine()
 
     @property
     def climbed(self) -> tuple[str, ...]:
         """The units that were seen to come up."""
         return self._climb.climbed
 
-    def _listen(self, identifier: int) -> dict[str, Any]:
-        for message in self._client.messages(patient=True):
-            if message.get("id") == identifier:
-                if "error" in message:
-                    raise messages.raised(message["error"])
-                result: dict[str, Any] = message["result"]
-                return result
-            if message.get("method") == "event":
-                line, remark = self._climb.hear(message["params"])
-                self._line.erase()
-                if line is not None:
-                    click.echo(line)
-                if remark is not None:
-                    terminal.say(remark)
-                self._line.draw(self._climb.waiting())
-        raise NotSupervisedError("the supervisor went away", hint="run `hftstack up` again: it takes the units over")
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take an event of the supervisor."""
+        line, remark = self._climb.hear(event)
+        self.line.erase()
+        if line is not None:
+            click.echo(line)
+        if remark is not None:
+            terminal.say(remark)
+        self.line.draw(self._climb.waiting())
+
+    def interrupted(self) -> None:
+        """Say what happens after Ctrl-C."""
+        self.line.erase()
+        terminal.say("interrupted: stopping what this `up` started (Ctrl-C again does not wait for it)")
 
 
 def _tell(deployment: Deployment, result: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> int:

@@ -1,0 +1,70 @@
+"""Bringing a prepared stack up: by its supervisor, or as its supervisor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from orchestrator.deployment import codec
+from orchestrator.engine.connection import connect, launch
+from orchestrator.engine.preparation import rendered
+from orchestrator.errors import InterruptedByUserError, RefusedError
+from orchestrator.supervise import lock, records
+from orchestrator.supervise.launch import become
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.engine.preparation import Preparation
+
+_WITHIN = 30.0
+
+
+def up(
+    preparation: Preparation,
+    *,
+    environ: Mapping[str, str],
+    timeout: float | None = None,
+    heard: Callable[[dict[str, Any]], None] = lambda _: None,
+    interrupted: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Apply a deployment and return when every unit is ready or one has failed.
+
+    Args:
+        preparation: what `prepare` returned.
+        environ: the caller's environment, for a supervisor that has to be started.
+        timeout: seconds to wait for the units; None for each unit's own bound.
+        heard: takes each event of the supervisor (`unit`, `what`, `text`, `at`).
+        interrupted: called at Ctrl-C, before what this call started is stopped.
+
+    Returns:
+        The supervisor's answer: `reached`, `blocked` (names), `change`, `units` as `status` has them.
+
+    Raises:
+        NotSupervisedError: the supervisor went away.
+        RefusedError: another `up` or `down` is under way.
+        InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
+    """
+    home = preparation.home
+    with connect(home, timeout=_WITHIN) or launch(home, environ, timeout=_WITHIN) as client:
+        deployment = rendered(preparation, environ).deployment
+        params = {"deployment": codec.plain(deployment), "timeout": timeout}
+        try:
+            result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
+        except KeyboardInterrupt:
+            interrupted()
+            stopped = ", ".join(client.call("abort", patient=True)["stopped"]) or "nothing"
+            raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
+        return result
+
+
+def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
+    """Become the stack's supervisor in the foreground. Raises RefusedError when it has one already."""
+    home = preparation.home
+    pid = lock.holder(home.lock)
+    if pid is not None:
+        raise RefusedError(
+            f"{home.name} is supervised already, by pid {pid}", hint="`hftstack up` without --foreground changes it"
+        )
+    path = home.runtime / "bring.json"
+    records.replace_file(path, codec.encode(preparation.deployment), durable=False)
+    become(home, environ, path)

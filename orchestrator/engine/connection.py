@@ -1,0 +1,68 @@
+"""The supervisor of a stack: reached where it listens, started where there is none."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.control.client import Client, NotSupervisedError
+from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.supervise import lock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.deployment.homes import StackHome
+
+_BETWEEN: Final = 0.005
+
+
+def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
+    """Return a connection to the stack's supervisor; None when it has none.
+
+    One that is starting or leaving holds the lock and does not listen: it is waited for, at most `timeout` seconds.
+    Raises RefusedError after that: its socket was removed, and a second supervisor must not be.
+    """
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            return Client(stack.socket, timeout=timeout)
+        except NotSupervisedError:
+            if lock.holder(stack.lock) is None:
+                return None
+            if time.monotonic() > until:
+                pid = lock.holder(stack.lock)
+                raise RefusedError(
+                    f"{stack.name} is supervised by pid {pid}, which cannot be reached: its socket is gone or it hangs",
+                    where=str(stack.socket),
+                    hint=f"kill -TERM {pid} stops the stack in order; kill -KILL {pid} leaves it running for `up`",
+                ) from None
+        time.sleep(_BETWEEN)
+
+
+def launch(stack: StackHome, environ: Mapping[str, str], *, timeout: float = 5.0) -> Client:
+    """Start a supervisor that starts nothing by itself, and return a connection to it.
+
+    Raises HftstackError when it left at once.
+    """
+    from orchestrator.supervise import launch as launching  # noqa: PLC0415 - subprocess, which `status` need not pay
+
+    launching.launch(stack, environ, hold=True)
+    client = connect(stack, timeout=timeout)
+    if client is None:
+        raise HftstackError("the supervisor left at once", where=str(stack.supervisor_log))
+    return client
+
+
+def wait_until_left(client: Client, *, timeout: float = 10.0) -> None:
+    """Return when the supervisor at the other end, which is leaving, has ended, or after `timeout` seconds."""
+    try:
+        process = os.pidfd_open(client.pid)
+    except OSError:
+        return
+    try:
+        select.select([process], [], [], timeout)
+    finally:
+        os.close(process)

@@ -1,0 +1,71 @@
+"""Taking a stack down, also one that has lost its supervisor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.connection import connect, launch, wait_until_left
+from orchestrator.errors import InterruptedByUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.deployment.homes import StackHome
+
+
+def down(
+    home: StackHome,
+    *,
+    environ: Mapping[str, str],
+    hurry: bool = False,
+    force: bool = False,
+    heard: Callable[[dict[str, Any]], None] = lambda _: None,
+    orphaned: Callable[[], None] = lambda: None,
+) -> dict[str, Any] | None:
+    """Stop a stack in order and return when its supervisor has left; None when nothing of it runs.
+
+    Args:
+        home: the stack's home.
+        environ: the caller's environment, for a supervisor that has to be started.
+        hurry: do not wait for bots.
+        force: go on although a bot that is not ours is attached.
+        heard: takes each event of the supervisor.
+        orphaned: called before the units of a stack without a supervisor are taken over.
+
+    Returns:
+        The supervisor's answer: `stopped` (names), `leftovers` by pid, `units` as `status` has them.
+
+    Raises:
+        RefusedError: a bot that is not ours is attached.
+        NotSupervisedError: the supervisor went away.
+        InterruptedByUserError: at Ctrl-C; the supervisor goes on stopping.
+    """
+    client = connect(home)
+    if client is None:
+        if not _has_remains(home):
+            return None
+        orphaned()
+        home.prepare()
+        client = launch(home, environ)
+    try:
+        with client:
+            params = {"hurry": hurry, "force": force}
+            result: dict[str, Any] = client.call("down", params, heard=lambda _, event: heard(event), patient=True)
+            wait_until_left(client)
+            return result
+    except KeyboardInterrupt:
+        hint = "hftstack status shows how far it is, hftstack down --now hurries it"
+        raise InterruptedByUserError("the supervisor goes on stopping", hint=hint) from None
+
+
+def _has_remains(home: StackHome) -> bool:
+    from orchestrator.observe.unsupervised import remains  # noqa: PLC0415 - for a stack without a supervisor only
+
+    return remains(home)
+
+
+def is_clean(result: dict[str, Any]) -> bool:
+    """Tell whether everything ended as it should, and nothing is left, by the result of `down`."""
+    stopped = set(result["stopped"])
+    unclean = any(unit["unclean"] for unit in result["units"] if unit["name"] in stopped)
+    return not (unclean or result["leftovers"] or any(unit["state"] == "lost" for unit in result["units"]))

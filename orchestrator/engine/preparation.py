@@ -1,0 +1,104 @@
+"""Everything that comes before a stack's processes: its home, its binaries, its deployment, a look at the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import RefusedError
+from orchestrator.observe import selection
+from orchestrator.observe.unsupervised import living
+from orchestrator.resolve import build_request, resolve, reuse
+from orchestrator.resolve.preflight import check
+from orchestrator.supervise import lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.build import BuildRequest, BuildResult
+    from orchestrator.deployment.homes import Home, StackHome
+    from orchestrator.deployment.model import Deployment
+    from orchestrator.stack.model import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A stack that is ready to be brought up; `warnings` are for its owner to hear first."""
+
+    stack: Stack
+    home: StackHome
+    binaries: BuildResult | None
+    deployment: Deployment
+    warnings: tuple[str, ...]
+
+
+def claim(stack: Stack, home: Home) -> StackHome:
+    """Return the stack's home, its folders made.
+
+    Raises RefusedError when a stack of that name runs from another file, or the folders cannot be had.
+    """
+    own = home.stack(stack.name)
+    deployed = selection.deployed_file(own)
+    if deployed is not None and deployed != str(stack.file) and (lock.holder(own.lock) is not None or living(own)):
+        raise RefusedError(
+            f"a stack named {stack.name} is running from {deployed}",
+            where=str(stack.file),
+            hint="give this one another `name:`, or stop that one first",
+        )
+    own.prepare()
+    return own
+
+
+def prepare(
+    stack: Stack,
+    home: StackHome,
+    *,
+    environ: Mapping[str, str],
+    build: Callable[[BuildRequest], BuildResult] | None,
+) -> Preparation:
+    """Build, resolve, and look at the machine. Nothing of the stack is touched.
+
+    Args:
+        stack: what was loaded.
+        home: what `claim` returned.
+        environ: the caller's environment.
+        build: does what `orchestrator.build.ensure` does; None takes the binaries of an earlier build.
+
+    Raises:
+        BuildError: cargo failed, or there is no earlier build.
+        ResolveError, ChannelConfigError: a command, a URL, a variable or an iceoryx2 config does not fit.
+        RefusedError: a start would fail or harm on this machine.
+    """
+    binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
+    resolution = resolve(stack, home=home, binaries=binaries, environ=environ)
+    warnings = (*resolution.warnings, *_preflight(resolution.deployment, home))
+    return Preparation(stack, home, binaries, resolution.deployment, warnings)
+
+
+def rendered(preparation: Preparation, environ: Mapping[str, str]) -> Preparation:
+    """Write the configs again if a supervisor that was leaving took them with it."""
+    units = preparation.deployment.units
+    if all(Path(file.path).exists() for spec in units for file in spec.files):
+        return preparation
+    stack, home, binaries = preparation.stack, preparation.home, preparation.binaries
+    home.prepare()
+    deployment = resolve(stack, home=home, binaries=binaries, environ=environ).deployment
+    return Preparation(stack, home, binaries, deployment, preparation.warnings)
+
+
+def _built(stack: Stack, home: StackHome, build: Callable[[BuildRequest], BuildResult]) -> BuildResult | None:
+    request = build_request(stack, home=home)
+    return None if request is None else build(request)
+
+
+def _preflight(deployment: Deployment, home: StackHome) -> tuple[str, ...]:
+    """Return the warnings for this machine. A unit that is restarted meanwhile is no stranger on its own channel."""
+    running = living(home)
+    while True:
+        try:
+            return check(deployment, home, running)
+        except RefusedError:
+            before, running = running, living(home)
+            if before == running:
+                raise
