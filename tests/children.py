@@ -57,10 +57,11 @@ class Child:
 
 
 class Children:
-    """Starts processes in one directory and ends them all."""
+    """Starts processes in one directory and ends them all; `python` runs the simulated ones."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.python = Path(sys.executable)
         self._children: list[Child] = []
 
     def start(self, *argv: str | Path, env: Mapping[str, str] | None = None) -> Child:
@@ -71,7 +72,7 @@ class Children:
 
     def sim(self, program: str, names: str, settings: str | None = None) -> Child:
         """Start a simulated `connector` or `bot`; `settings` is the content of its TOML file."""
-        argv: list[str | Path] = [sys.executable, "-m", "orchestrator.sim", program, names]
+        argv: list[str | Path] = [self.python, "-m", "orchestrator.sim", program, names]
         if settings is not None:
             file = self.home / f"sim{len(self._children)}.toml"
             file.write_text(settings, encoding="utf-8")

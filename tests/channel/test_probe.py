@@ -1,4 +1,4 @@
-"""The probe against simulated connectors and bots: iceoryx2 0.10."""
+"""The probe against simulated connectors and bots, on each wheel of iceoryx2 from 0.7 to 0.10."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import struct
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from orchestrator.channel import Verdict, scan_nodes
 from orchestrator.channel.service import service_hash
 from tests.channel.look import Look
 from tests.children import until
+from tests.wheels import EARLIER, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 
 _SHARED_MEMORY = Path("/dev/shm")
 _TO_BOT = service_hash("bf/ToBot")
+
+
+@pytest.fixture(params=LATEST)
+def version(request: pytest.FixtureRequest) -> str:
+    """The version that the simulated processes speak."""
+    asked: str = request.param
+    return asked
 
 
 def _connector(children: Children, look: Look, config: str | None = None) -> Child:
@@ -54,7 +63,7 @@ def test_a_channel_that_nobody_opened_is_missing(look: Look) -> None:
     assert (reading.owner, reading.version, reading.bots) == (None, None, ())
 
 
-def test_a_channel_goes_from_starting_to_live_and_back_to_missing(children: Children, look: Look) -> None:
+def test_a_channel_goes_from_starting_to_live_and_back_to_missing(children: Children, look: Look, version: str) -> None:
     connector = children.sim("connector", "bf")
     seen = []
 
@@ -64,7 +73,8 @@ def test_a_channel_goes_from_starting_to_live_and_back_to_missing(children: Chil
 
     until(live)
     assert seen[0].verdict is Verdict.STARTING
-    assert (seen[-1].owner, seen[-1].version, seen[-1].detail) == (connector.pid, (0, 10, 0), None)
+    last = seen[-1]
+    assert (last.owner, last.version, last.detail) == (connector.pid, tuple(map(int, version.split("."))), None)
     connector.signal(signal.SIGTERM)
     assert connector.wait() == 0
     assert look(None).verdict is Verdict.MISSING
@@ -240,7 +250,7 @@ def test_a_segment_that_does_not_fit_its_version_is_unverified(children: Childre
     for file in _dynamics(look):
         with file.open("r+b") as segment:
             segment.seek(16)
-            segment.write(bytes(8))
+            segment.write(bytes(16))
     late = Look(home)
     reading = late(connector.pid)
     assert reading.verdict is Verdict.UNVERIFIED
@@ -295,6 +305,19 @@ def test_counters_are_exact(children: Children, look: Look, home: Path) -> None:
     bot.signal(signal.SIGTERM)
     assert bot.wait() == 0
     assert bot.lines("tick bf")[-1] == f"tick bf count={link.written}"
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_other_patches_are_read_as_the_last_one(children: Children, look: Look, version: str) -> None:
+    connector = _connector(children, look)
+    bot = _bot(children, look, connector)
+    until(lambda: sum(link.read for link in look.fast(connector.pid)) > 100)
+    reading = look(connector.pid)
+    assert reading.version == tuple(map(int, version.split(".")))
+    (link,) = reading.bots
+    assert (link.pid, link.lag < 50) == (bot.pid, True)
+    connector.kill()
+    assert look(connector.pid).verdict is Verdict.STALE
 
 
 def test_the_lag_of_a_stopped_bot_grows_and_is_made_up_for(children: Children, look: Look) -> None:
@@ -400,14 +423,16 @@ def test_monitors_of_unknown_processes_are_closed_in_time(children: Children, lo
     assert len(look.nodes._monitors) == monitors - 1
 
 
-_WORDS = st.sampled_from([struct.pack("<Q", word) for word in (0, 0x60001, 0xA0000, 0xB0000)])
+_WORDS = st.sampled_from([struct.pack("<Q", word) for word in (0, 0x60001, 0x80001, 0x90003, 0xA0000, 0xB0000)])
 _STATICS = st.one_of(st.binary(max_size=300), st.just(b'service_name = "bf/ToBot"\n'))
 
 
 @pytest.fixture
-def stranger(children: Children) -> int:
+def stranger() -> Iterator[int]:
     """The pid of a process that has nothing to do with iceoryx2."""
-    return children.start("sleep", "600").pid
+    with subprocess.Popen(["/bin/sleep", "600"]) as process:
+        yield process.pid
+        process.kill()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)

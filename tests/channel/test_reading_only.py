@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.channel import Verdict
 from tests.children import until
+from tests.wheels import LATEST
 
 if TYPE_CHECKING:
     from tests.channel.look import Look
@@ -45,6 +46,7 @@ def strace() -> str:
     return found
 
 
+@pytest.mark.parametrize("version", LATEST)
 def test_the_probe_opens_nothing_for_writing_and_maps_nothing(
     children: Children, look: Look, home: Path, strace: str
 ) -> None:
@@ -61,6 +63,7 @@ def test_the_probe_opens_nothing_for_writing_and_maps_nothing(
     )
     assert probe.wait(60) == 0
     assert probe.output().startswith("live")
+    assert f"BotLink(pid={bot.pid}, " in probe.output()
     ours = (str(home / "iox"), f"/dev/shm/{look.location.prefix}")
     calls = [
         (match[1], line)
