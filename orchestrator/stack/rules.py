@@ -6,19 +6,19 @@ The rules look at plain data and skip what is malformed, so that one wrong key d
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import Kind
 from orchestrator.stack import graph
 from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack.declared import KINDS, view_of
 from orchestrator.stack.document import Finding, quote
 from orchestrator.stack.model import SIM, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-KINDS: Final = {"connectors": Kind.CONNECTOR, "services": Kind.SERVICE, "bots": Kind.BOT}
-"""The kind of unit that each section of the file declares."""
+    from orchestrator.stack.declared import DeclaredUnit, Need, View
 
 _UNIT_DEPTH: Final = 2
 
@@ -29,76 +29,13 @@ _CONDITIONS: Final = {
 }
 
 
-class _Need(NamedTuple):
-    """An edge as it stands in the file."""
-
-    name: str
-    pointer: str
-    on_key: bool
-    condition: object
-
-
-class _Unit(NamedTuple):
-    """A unit as it stands in the file."""
-
-    kind: Kind
-    name: str
-    pointer: str
-    data: dict[str, object]
-
-    def at(self, key: str) -> str:
-        return json_pointer.child(self.pointer, key)
-
-    def needs(self) -> list[_Need]:
-        value = self.data.get("depends_on")
-        pointer = self.at("depends_on")
-        if isinstance(value, list):
-            return [
-                _Need(name, json_pointer.child(pointer, index), on_key=False, condition=None)
-                for index, name in enumerate(value)
-                if isinstance(name, str)
-            ]
-        if isinstance(value, dict):
-            return [
-                _Need(
-                    name,
-                    json_pointer.child(pointer, name),
-                    on_key=True,
-                    condition=how.get("condition") if isinstance(how, dict) else None,
-                )
-                for name, how in value.items()
-            ]
-        return []
-
-
-class _View(NamedTuple):
-    """All units of a file, and of which kind a name is."""
-
-    units: tuple[_Unit, ...]
-    kinds: Mapping[str, Kind]
-
-
-def _view(data: Mapping[str, object]) -> _View:
-    units: list[_Unit] = []
-    kinds: dict[str, Kind] = {}
-    for section, kind in KINDS.items():
-        declared = data.get(section)
-        if not isinstance(declared, dict):
-            continue
-        for name, value in declared.items():
-            kinds.setdefault(name, kind)
-            pointer = json_pointer.join((section, name))
-            units.append(_Unit(kind, name, pointer, value if isinstance(value, dict) else {}))
-    return _View(tuple(units), kinds)
-
-
-def _declares_something(view: _View) -> Iterator[Finding]:
+def _declares_something(view: View) -> Iterator[Finding]:
     if not view.units:
         yield Finding("", "the stack declares no unit", "add connectors:, services: or bots:", "empty-stack")
 
 
-def _names_are_unique(view: _View) -> Iterator[Finding]:
-    first: dict[str, _Unit] = {}
+def _names_are_unique(view: View) -> Iterator[Finding]:
+    first: dict[str, DeclaredUnit] = {}
     for unit in view.units:
         other = first.setdefault(unit.name, unit)
         if other is not unit:
@@ -111,13 +48,13 @@ def _names_are_unique(view: _View) -> Iterator[Finding]:
             )
 
 
-def _dependencies_fit(view: _View) -> Iterator[Finding]:
+def _dependencies_fit(view: View) -> Iterator[Finding]:
     for unit in view.units:
         for need in unit.needs():
             yield from _dependency_fits(unit, need, view.kinds)
 
 
-def _dependency_fits(unit: _Unit, need: _Need, kinds: Mapping[str, Kind]) -> Iterator[Finding]:
+def _dependency_fits(unit: DeclaredUnit, need: Need, kinds: Mapping[str, Kind]) -> Iterator[Finding]:
     if need.name == unit.name:
         yield Finding(
             need.pointer, f"{quote(unit.name)} depends on itself", "remove it", "self-dependency", need.on_key
@@ -166,9 +103,9 @@ def _alternatives(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _nothing_waits_for_itself(view: _View) -> Iterator[Finding]:
+def _nothing_waits_for_itself(view: View) -> Iterator[Finding]:
     edges: dict[str, list[str]] = {}
-    places: dict[tuple[str, str], _Need] = {}
+    places: dict[tuple[str, str], Need] = {}
     for unit in view.units:
         needs = [need for need in unit.needs() if need.name in view.kinds and need.name != unit.name]
         edges.setdefault(unit.name, []).extend(need.name for need in needs)
@@ -186,7 +123,7 @@ def _nothing_waits_for_itself(view: _View) -> Iterator[Finding]:
         )
 
 
-def _connectors_are_complete(view: _View) -> Iterator[Finding]:
+def _connectors_are_complete(view: View) -> Iterator[Finding]:
     for unit in view.units:
         if unit.kind is not Kind.CONNECTOR:
             continue
@@ -211,7 +148,7 @@ def _connectors_are_complete(view: _View) -> Iterator[Finding]:
             yield Finding(unit.at("features"), "names no feature", "remove it: the default is [type]", "feature")
 
 
-def _programs_are_clear(view: _View) -> Iterator[Finding]:
+def _programs_are_clear(view: View) -> Iterator[Finding]:
     for unit in view.units:
         if unit.kind is Kind.CONNECTOR:
             continue
@@ -245,7 +182,7 @@ def _programs_are_clear(view: _View) -> Iterator[Finding]:
                     )
 
 
-def _services_have_one_check(view: _View) -> Iterator[Finding]:
+def _services_have_one_check(view: View) -> Iterator[Finding]:
     for unit in view.units:
         ready = unit.data.get("ready")
         if unit.kind is Kind.SERVICE and isinstance(ready, dict):
@@ -260,7 +197,7 @@ def _services_have_one_check(view: _View) -> Iterator[Finding]:
                 )
 
 
-def _bots_have_what_they_attach_to(view: _View) -> Iterator[Finding]:
+def _bots_have_what_they_attach_to(view: View) -> Iterator[Finding]:
     for unit in view.units:
         if unit.kind is not Kind.BOT:
             continue
@@ -306,7 +243,7 @@ def nothing_is_null(value: object, pointer: str = "") -> Iterator[Finding]:
             yield from nothing_is_null(item, json_pointer.child(pointer, index))
 
 
-_RULES: Final[tuple[Callable[[_View], Iterator[Finding]], ...]] = (
+_RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     _declares_something,
     _names_are_unique,
     _dependencies_fit,
@@ -320,7 +257,7 @@ _RULES: Final[tuple[Callable[[_View], Iterator[Finding]], ...]] = (
 
 def check(data: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what is wrong between the parts of a stack file's data."""
-    view = _view(data)
+    view = view_of(data)
     for rule in _RULES:
         yield from rule(view)
 
