@@ -40,6 +40,11 @@ class Operations:
         self._downs = 0
         self.leave = asyncio.Event()
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no `apply` and no `down` is under way."""
+        return self._applying is None and not self._downs
+
     def methods(self) -> dict[str, Handler]:
         """Return the methods by name, as they are called on the socket."""
         return {
@@ -208,9 +213,7 @@ class Operations:
             stopped = [unit["name"] for unit in supervisor.describe() if unit["pid"] is not None]
             supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
             await self._until_gone(list(supervisor.graph.units))
-            supervisor.forget_sweeps()
-            await supervisor.clear(supervisor.leftovers())
-            left = supervisor.leftovers()
+            left = await supervisor.sweep_all()
         finally:
             self._downs -= 1
         units = supervisor.describe()

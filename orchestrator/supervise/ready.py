@@ -10,11 +10,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.deployment.model import ReadyCheck, UnitSpec
 
 _BETWEEN: Final = 0.02
 _TRY: Final = 1.0
 _CHUNK: Final = 1 << 16
+
+
+class Checks:
+    """The checks under way, one a unit at most. `spared` is what `until_ready` makes of it."""
+
+    def __init__(self, spared: set[int], note: Callable[[str | None, str, str], None]) -> None:
+        self._spared = spared
+        self._note = note
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, name: str, spec: UnitSpec, log: str, ready: Callable[[], None]) -> None:
+        """Call `ready` once the service's check holds."""
+        self._tasks[name] = asyncio.get_running_loop().create_task(self._run(name, spec, log, ready))
+
+    def end(self, name: str) -> None:
+        """Check no more."""
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+
+    def end_all(self) -> None:
+        """Check nothing any more."""
+        for name in list(self._tasks):
+            self.end(name)
+
+    async def _run(self, name: str, spec: UnitSpec, log: str, ready: Callable[[], None]) -> None:
+        try:
+            await until_ready(spec, log, self._spared)
+        except Exception as error:  # noqa: BLE001 - a check that cannot be made is told, not lost
+            self._note(name, "unexpected", f"ready check: {type(error).__name__}: {error}")
+        else:
+            ready()
 
 
 async def until_ready(spec: UnitSpec, log: str, spared: set[int]) -> None:

@@ -1,0 +1,85 @@
+"""What the supervisor writes down before it acts: the deployment, the intents, the processes that are ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment import codec
+from orchestrator.errors import RefusedError
+from orchestrator.supervise import records
+from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
+from orchestrator.supervise.unit import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.model import Deployment, UnitSpec
+    from orchestrator.supervise.graph import Graph
+    from orchestrator.supervise.process import Process
+    from orchestrator.supervise.unit import Unit
+
+
+class Ledger:
+    """Keeps the files of one stack. `note` hears of what could not be written."""
+
+    def __init__(self, home: StackHome, boot: str, note: Callable[[str | None, str, str], None]) -> None:
+        self._home = home
+        self._boot = boot
+        self._note = note
+        self._intents = Intents()
+
+    def read(self) -> tuple[Deployment | None, Intents, dict[str, UnitRecord]]:
+        """Return what the last supervisor wrote down. Raises RefusedError for what cannot be read."""
+        deployment = records.read_deployment(self._home.deployment)
+        self._intents = records.read_intents(self._home.intent)
+        return deployment, self._intents, records.read_units(self._home.units, self._boot)
+
+    def keep_deployment(self, deployment: Deployment) -> None:
+        """Write what is to be brought in. Raises RefusedError."""
+        try:
+            records.replace_file(self._home.deployment, codec.encode(deployment), durable=True)
+        except OSError as error:
+            raise RefusedError(
+                f"cannot record the deployment: {error.strerror}", where=str(self._home.deployment)
+            ) from None
+
+    def keep_intents(self, graph: Graph) -> None:
+        """Write what is to become of each unit, when that has changed."""
+        intents = {name: _intent(unit) for name, unit in graph.units.items()}
+        if intents == self._intents.units:
+            return
+        self._intents = Intents(intents)
+        try:
+            records.replace_file(self._home.intent, codec.encode(self._intents), durable=True)
+        except OSError as error:
+            self._note(None, "record", f"cannot write {self._home.intent}: {error.strerror}")
+
+    def keep_units(self, graph: Graph, processes: Mapping[str, Process]) -> None:
+        """Write which processes are ours."""
+        units = {name: _record(graph.used(name), process) for name, process in processes.items()}
+        try:
+            records.replace_file(self._home.units, codec.encode(Units(self._boot, units)), durable=False)
+        except OSError as error:
+            text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
+            self._note(None, "record", text)
+
+
+def _intent(unit: Unit) -> UnitIntent:
+    if unit.state is State.FAILED:
+        return UnitIntent(Intent.FAILED, unit.why)
+    if unit.state is State.FINISHED:
+        return UnitIntent(Intent.FINISHED)
+    return UnitIntent(Intent.UP if unit.wanted else Intent.STOPPED)
+
+
+def _record(spec: UnitSpec, process: Process) -> UnitRecord:
+    return UnitRecord(
+        pid=process.id.pid,
+        start=process.id.start,
+        marker=process.marker,
+        log=process.log or "",
+        kind=spec.kind,
+        grace=spec.grace,
+        depends_on=tuple(edge.unit for edge in spec.depends_on),
+    )

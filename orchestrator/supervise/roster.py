@@ -1,0 +1,113 @@
+"""The processes of the units that run: recorded before their program begins, kept until the last of them has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.supervise import process as processes
+from orchestrator.supervise.process import Process
+from orchestrator.supervise.unit import ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
+
+    from orchestrator.supervise.graph import Graph
+    from orchestrator.supervise.ledger import Ledger
+    from orchestrator.supervise.process import ProcessId
+
+_RECORD_AFTER: Final = 0.1
+_REAP_AGAIN: Final = 0.05
+
+
+class Roster:
+    """Holds a process for each unit that runs, and tells `gone` when it and its heirs have ended.
+
+    `units` is the processes by unit, shared with whoever looks; `spared` are the pids of other children of ours.
+    """
+
+    def __init__(
+        self,
+        units: dict[str, Process],
+        spared: AbstractSet[int],
+        *,
+        graph: Callable[[], Graph],
+        ledger: Ledger,
+        note: Callable[[str | None, str, str], None],
+        gone: Callable[[str, Process, int | None], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._units = units
+        self._spared = spared
+        self._graph = graph
+        self._ledger = ledger
+        self._note = note
+        self._gone = gone
+        self._codes: dict[str, int | None] = {}
+
+    def keep(self) -> None:
+        """Write the records."""
+        self._ledger.keep_units(self._graph(), self._units)
+
+    def watch(self, name: str, process: Process) -> None:
+        """Hold a unit's process, and hear of its end."""
+        self._units[name] = process
+        self._loop.add_reader(process.pidfd, self._ended, name, process)
+
+    def _ended(self, name: str, process: Process) -> None:
+        self._loop.remove_reader(process.pidfd)
+        reaped, code = process.reap()
+        if not reaped:
+            self._loop.call_later(_REAP_AGAIN, self._ended, name, process)
+            return
+        process.close()
+        heirs = self._heirs(process)
+        if heirs and self._inherit(name, process, heirs, code):
+            return
+        del self._units[name]
+        self._gone(name, process, self._codes.pop(name, code))
+        self._loop.call_later(_RECORD_AFTER, self.keep)
+
+    def _heirs(self, process: Process) -> list[ProcessId]:
+        """Return what the unit started that outlives its main process: orphans that were handed to us."""
+        mains = {other.id.pid for other in self._units.values()} | self._spared
+        try:
+            pids = processes.children() if process.child else list(processes.members(process.marker))
+        except OSError:
+            return []  # could not look; the sweep looks again
+        pids = [pid for pid in pids if pid not in mains]
+        return [heir for heir in processes.present(pids) if processes.is_member(heir.pid, process)]
+
+    def _inherit(self, name: str, process: Process, heirs: list[ProcessId], code: int | None) -> bool:
+        """Let a unit live on in what it started, told to end: it is not gone before the last of it is.
+
+        A stop's own SIGKILL falls on it when the grace runs out; after an exit by itself it gets the grace from now.
+        """
+        heir = None
+        for who in heirs:
+            heir = heir or Process.adopt(who, marker=process.marker, log=process.log)
+        if heir is None:
+            return False
+        heir.session = process.session
+        graph = self._graph()
+        stopping = graph.units[name].stopping
+        killed = stopping is not None and stopping.killed
+        if name not in self._codes:
+            text = f"its main process ended, {ending(code)}; {len(heirs)} that it started live on"
+            self._note(name, "members", text)
+            if stopping is None:
+                self._loop.call_later(graph.used(name).grace, self._cut_short, name)
+        if name not in self._codes or killed:
+            processes.signal_all(heirs, signal.SIGKILL if killed else signal.SIGTERM)
+        self._codes[name] = -signal.SIGKILL if killed else self._codes.get(name, code)
+        self.watch(name, heir)
+        self.keep()
+        return True
+
+    def _cut_short(self, name: str) -> None:
+        process = self._units.get(name)
+        if process is not None and name in self._codes:
+            self._note(name, "killed", "what it had started was still alive after the grace")
+            process.signal(signal.SIGKILL)
