@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import building, target
+from orchestrator.cli import arguments, building, target
 from orchestrator.cli.stackfile import load
 from orchestrator.cli.verb import Verb
 from orchestrator.resolve import build_request
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command("build", cls=Verb, examples=("hftstack build stacks/prod.yaml",))
-@click.argument("file", type=click.Path(path_type=Path))
+@arguments.stack_file
 def command(file: Path) -> None:
     """Build what the stack needs: all its connectors' features, and its own Rust programs, in one cargo build.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import target, terminal
+from orchestrator.cli import arguments, target, terminal
 from orchestrator.cli.verb import Verb
 from orchestrator.engine import descent
 from orchestrator.errors import NotReachedError, UsageError
@@ -24,7 +24,7 @@ _TOLD = frozenset({"killed", "lost", "not-softened", "members"})
 
 
 @click.command("down", cls=Verb, examples=("hftstack down", "hftstack down stacks/prod.yaml --now"))
-@click.argument("stack", required=False)
+@arguments.stack
 @click.option("--now", "hurry", is_flag=True, help="Do not wait for bots: SIGTERM and at once SIGKILL.")
 @click.option("--force", is_flag=True, help="Go on although a bot that is not ours is attached.")
 def command(stack: str | None, *, hurry: bool, force: bool) -> int:

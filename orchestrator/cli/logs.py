@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import target, terminal
+from orchestrator.cli import arguments, target, terminal
 from orchestrator.cli.verb import Verb
 from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import logs, selection
@@ -19,7 +19,7 @@ _COLOURS = (36, 33, 35, 32, 34, 96, 93, 95)
 
 
 @click.command("logs", cls=Verb, examples=("hftstack logs -f", "hftstack logs prod bf --tail 100"))
-@click.argument("names", nargs=-1, metavar="[STACK] [UNIT]...")
+@arguments.stack_and_units
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option("-n", "--tail", "count", type=click.IntRange(min=0), help="Only the last lines of each unit.")
 def command(names: tuple[str, ...], *, follow: bool, count: int | None) -> int:
@@ -61,7 +61,7 @@ def _chosen(names: tuple[str, ...]) -> tuple[StackHome, list[str]]:
 def _the_one(home: Home) -> StackHome:
     """Return the stack that runs, or the only one that ever did: what it wrote is still there."""
     try:
-        return selection.select(home, None)
+        return target.find(None)
     except UsageError:
         if len(home.stacks()) != 1 or any(map(selection.runs, map(home.stack, home.stacks()))):
             raise

@@ -70,7 +70,7 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the verb; an unknown one is an error that names the nearest."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
+        if args and args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
             import difflib  # noqa: PLC0415 - for a mistyped verb only
 
             near = difflib.get_close_matches(args[0], VERBS, n=1)

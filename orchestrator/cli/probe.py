@@ -15,7 +15,7 @@ from orchestrator.channel.location import Location, locate
 from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.probe import Probe
 from orchestrator.channel.verdict import Verdict
-from orchestrator.cli import target, terminal
+from orchestrator.cli import arguments, target, terminal
 from orchestrator.cli.verb import Verb
 from orchestrator.errors import NotReachedError
 from orchestrator.observe.table import render
@@ -27,7 +27,7 @@ _EXPENDABLE = tuple(map(_HEAD.index, ("ICEORYX2", "OWNER")))
 
 
 @click.command("probe", cls=Verb, examples=("hftstack probe", "hftstack probe --channel bf"))
-@click.argument("stack", required=False)
+@arguments.stack
 @click.option("--channel", "names", multiple=True, metavar="NAME", help="A channel by name, of no stack or any.")
 @click.option(
     "--cwd",

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli import target, terminal
+from orchestrator.cli import arguments, target, terminal
 from orchestrator.cli.verb import Verb
 from orchestrator.control.client import NotSupervisedError
 from orchestrator.engine import look as engine
@@ -22,7 +22,7 @@ _THIS_SCREEN = "\x1b[?25h\x1b[?1049l"
 
 
 @click.command("status", cls=Verb, examples=("hftstack status", "hftstack status stacks/prod.yaml --format json"))
-@click.argument("stack", required=False)
+@arguments.stack
 @click.option("--watch", is_flag=True, help="Look again each second, until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(stack: str | None, *, watch: bool, form: str) -> int:

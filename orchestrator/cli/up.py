@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import building, target, terminal
+from orchestrator.cli import arguments, building, target, terminal
 from orchestrator.cli.stackfile import load, summary
 from orchestrator.cli.verb import Verb
 from orchestrator.engine import ascent, preparation
@@ -31,7 +31,7 @@ _RED = 31
 
 
 @click.command("up", cls=Verb, examples=("hftstack up stacks/prod.yaml",))
-@click.argument("file", type=click.Path(path_type=Path))
+@arguments.stack_file
 @click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Wait no longer.")

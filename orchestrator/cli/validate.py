@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import arguments
 from orchestrator.cli.stackfile import load, summary
 from orchestrator.cli.verb import Verb
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command("validate", cls=Verb, examples=("hftstack validate stacks/prod.yaml",))
-@click.argument("file", type=click.Path(path_type=Path))
+@arguments.stack_file
 def command(file: Path) -> None:
     """Check a stack file and the files it names. Nothing is started; no machine is needed.
 

@@ -15,20 +15,18 @@ if TYPE_CHECKING:
 NONE_RUNS: Final = "no stack is running"
 
 
-def select(home: Home, wanted: str | None) -> StackHome:
+def select(home: Home, wanted: str | None, near: Path | None = None) -> StackHome:
     """Return the stack that `wanted` names: a name, or a stack file's path as it was given to `up`.
 
-    None means the one stack that runs. Raises UsageError when that is none, or several. The file is not read: it may
-    have changed, or be gone.
+    None means the one stack that runs; when that is none, or several, the one that was started from the file `near`.
+    Raises UsageError when this leaves none, or several. No file is read: it may have changed, or be gone.
     """
     if wanted is None:
-        return _only_one(home)
+        return _only_one(home, near)
     if is_path(wanted):
-        path = str(Path(wanted).absolute())
-        resolved = str(Path(wanted).resolve())
-        for name in home.stacks():
-            if deployed_file(home.stack(name)) in {path, resolved}:
-                return home.stack(name)
+        found = started_from(home, Path(wanted))
+        if found is not None:
+            return found
         raise UsageError(f"no stack was ever started from {wanted} here", hint="hftstack up FILE starts one")
     if wanted not in home.stacks():
         known = ", ".join(home.stacks())
@@ -38,10 +36,20 @@ def select(home: Home, wanted: str | None) -> StackHome:
     return home.stack(wanted)
 
 
-def _only_one(home: Home) -> StackHome:
+def started_from(home: Home, file: Path) -> StackHome | None:
+    """Return the stack that is deployed from a file, None when there is none."""
+    paths = {str(file.absolute()), str(file.resolve())}
+    stacks = map(home.stack, home.stacks())
+    return next((stack for stack in stacks if deployed_file(stack) in paths), None)
+
+
+def _only_one(home: Home, near: Path | None) -> StackHome:
     running = [name for name in home.stacks() if runs(home.stack(name))] or _marked(home)
     if len(running) == 1:
         return home.stack(running[0])
+    found = None if near is None else started_from(home, near)
+    if found is not None and (not running or found.name in running):
+        return found
     if not running:
         raise UsageError(NONE_RUNS, hint="hftstack up FILE starts one")
     raise UsageError(f"{len(running)} stacks are running: {', '.join(running)}", hint="name the one that is meant")
@@ -63,11 +71,24 @@ def is_path(text: str) -> bool:
 
 def deployed_file(home: StackHome) -> str | None:
     """Return the stack file that is deployed, None when nothing readable is."""
-    try:
-        found = json.loads(home.deployment.read_bytes()).get("file")
-    except (OSError, ValueError, AttributeError):
-        return None
+    found = _deployed(home).get("file")
     return found if isinstance(found, str) else None
+
+
+def deployed_units(home: StackHome) -> tuple[str, ...]:
+    """Return the names of the units that are deployed, in the deployment's order."""
+    units = _deployed(home).get("units")
+    names = [unit.get("name") for unit in units if isinstance(unit, dict)] if isinstance(units, list) else []
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _deployed(home: StackHome) -> dict[str, object]:
+    """Return what the deployment says, unchecked; nothing when there is none that can be read."""
+    try:
+        found = json.loads(home.deployment.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def runs(home: StackHome) -> bool:

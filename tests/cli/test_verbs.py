@@ -55,7 +55,7 @@ def test_no_verb_shows_the_help_and_is_a_mistake_of_usage(machine: Machine) -> N
     [
         (("statsu",), "Did you mean 'status'?"),
         (("xyzzy",), "No such command 'xyzzy'."),
-        (("up",), "Missing argument 'FILE'"),
+        (("up",), "which stack file? none is named"),
         (("up", "s.yaml", "--no-such"), "No such option"),
         (("up", "s.yaml", "--timeout", "0"), "0"),
         (("status", "--format", "xml"), "'xml' is not one of"),
