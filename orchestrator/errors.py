@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +45,16 @@ class UsageError(HftstackError):
     exit_code = 2
 
 
+Severity = Literal["error", "warning"]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
     """One mistake in a stack file, at the place where a reader would correct it.
 
     Lines and columns count from 1, columns in characters. `pointer` is a JSON pointer into the file, empty for
-    the file as a whole; `rule` is a stable identifier in kebab-case.
+    the file as a whole; `rule` is a stable identifier in kebab-case. `ignored` is the reason that the stack file gives
+    for living with it.
     """
 
     file: str
@@ -60,9 +64,13 @@ class Diagnostic:
     message: str
     hint: str | None
     rule: str
+    severity: Severity = "error"
+    ignored: str | None = None
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}"
+        if self.severity == "warning":
+            place += ": warning"
         head = f"{place}: {self.pointer}: {self.message}" if self.pointer else f"{place}: {self.message}"
         if self.hint is None:
             return f"{head}    [{self.rule}]"
@@ -70,14 +78,16 @@ class Diagnostic:
 
 
 class StackError(HftstackError):
-    """Raised when a stack file is not valid; holds every mistake that was found, in the file's order."""
+    """Raised when a stack file is not valid; holds every error and warning that was found, in the file's order."""
 
     exit_code = 3
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.file, d.line, d.column, d.message)))
-        count = len(self.diagnostics)
-        super().__init__(f"{count} error{'s' if count != 1 else ''}")
+        errors = sum(diagnostic.severity == "error" for diagnostic in self.diagnostics)
+        counts = [(errors, "error"), (len(self.diagnostics) - errors, "warning")]
+        told = (f"{count} {noun}{'s' if count != 1 else ''}" for count, noun in counts if count)
+        super().__init__(", ".join(told))
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.diagnostics), f"{self.message}."])

@@ -8,15 +8,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.stack.draft import Check
     from orchestrator.stack.model import Stack
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Stack:
+def load(path: Path, environ: Mapping[str, str], *, check: Check | None = None) -> Stack:
     """Read the stack file at `path`; `${VAR}` in it is looked up in `environ`.
+
+    This alone does not judge it as a trading configuration: `orchestrator.venue.load` does, by its own `check`.
 
     Raises:
         StackError: holds every mistake of the file and of the config files that it names.
     """
     from orchestrator.stack import reading  # noqa: PLC0415 - pydantic and yaml cost 250 ms; only a load pays
 
-    return reading.load(path, environ)
+    return reading.load(path, environ, check)

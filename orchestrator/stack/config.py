@@ -14,6 +14,7 @@ from orchestrator.errors import Diagnostic
 from orchestrator.stack import merging, textfile
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.document import Finding, printable
+from orchestrator.stack.draft import Configured, TomlFile
 from orchestrator.stack.model import Config
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Reader:
         self._shown = shown
         self._files: dict[Path, Config | textfile.UnreadableError] = {}
         self._reported: set[Path] = set()
+        self._texts: dict[Path, TomlFile] = {}
 
     def mistakes(self, value: object, pointer: str) -> Iterator[Finding | Diagnostic]:
         """Yield what is wrong with the config `value` that stands at `pointer`."""
@@ -113,6 +115,21 @@ class Reader:
         if isinstance(outcome, textfile.UnreadableError):
             raise outcome
         return outcome
+
+    def configured(self, value: object, pointer: str) -> Configured | None:
+        """Return what stands at `pointer` with its places; None when `mistakes` had something to say of the whole."""
+        if isinstance(value, dict):
+            return Configured(pointer, value)
+        if not isinstance(value, str) or not value or value.startswith("~"):
+            return None
+        path = merging.absolute(self._folder, Path(value))
+        outcome = self._outcome(path)
+        if isinstance(outcome, textfile.UnreadableError):
+            return None
+        if path not in self._texts:
+            shown = printable(str(self._shown / value))
+            self._texts[path] = TomlFile(shown, textfile.decode(outcome.content or b""))
+        return Configured(pointer, outcome.table, self._texts[path])
 
     def _outcome(self, path: Path) -> Config | textfile.UnreadableError:
         outcome = self._files.get(path)

@@ -22,6 +22,8 @@ _URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
 _LITERAL: Final = {
     ("network",),
     ("name",),
+    ("allow_hosts",),
+    *((section, "*", "ignore") for section in SECTIONS),
     *((section, "*", key) for section in SECTIONS for key in ("type", "features", "depends_on")),
 }
 """Where a reviewer must see what is meant; `*` is any unit."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, TypeAdapter
 
 from orchestrator.deployment.model import Kind, Level, OnRestart, RestartPolicy
+from orchestrator.errors import Diagnostic  # noqa: TC001 - pydantic reads the annotation
 from orchestrator.stack import graph
 from orchestrator.stack.scalars import (
     Arguments,
@@ -37,12 +38,12 @@ from orchestrator.stack.scalars import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 SIM = "sim"
 """The type of the embedded simulator's connector and bot."""
 
-Network = Literal["testnet", "demo", "local"]
+Network = Literal["mainnet", "testnet", "demo", "local"]
 
 
 class Part(BaseModel):
@@ -187,6 +188,11 @@ class Unit(Part):
     restart: Restart = Field(default_factory=Restart)
     stop: Stop = Field(default_factory=Stop)
     resources: Resources = Field(default_factory=Resources)
+    ignore: dict[str, str] = Field(
+        default_factory=dict,
+        description="Rules between units that this one breaks on purpose, each with the reason; see docs/rules.",
+        examples=[{"shared-core": "the recorder may wait"}],
+    )
 
 
 class Connector(Unit):
@@ -253,6 +259,11 @@ class Stack(Part):
     version: Version = 1
     name: Name = ""
     network: Network
+    allow_hosts: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (),
+        description="Hosts in connectors' URLs that are no exchange's, such as a proxy or a paper exchange.",
+        examples=[["proxy.internal"]],
+    )
     source: Source | None = None
     build: Build = Field(default_factory=Build)
     channel: Channel | None = None
@@ -264,17 +275,29 @@ class Stack(Part):
 
     _file: Path = PrivateAttr(default=Path())
     _configs: dict[str, Config] = PrivateAttr(default_factory=dict)
+    _remarks: tuple[Diagnostic, ...] = PrivateAttr(default=())
 
     @property
     def file(self) -> Path:
         """The stack file's absolute path."""
         return self._file
 
-    def with_origin(self, file: Path, configs: Mapping[str, Config]) -> Stack:
-        """Return this stack as read from `file`, with what its units are configured with, by unit."""
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What its owner should know, though it is valid."""
+        return tuple(remark for remark in self._remarks if remark.ignored is None)
+
+    @property
+    def ignored(self) -> tuple[Diagnostic, ...]:
+        """What its rules found and the file gives a reason to ignore."""
+        return tuple(remark for remark in self._remarks if remark.ignored is not None)
+
+    def with_origin(self, file: Path, configs: Mapping[str, Config], remarks: Sequence[Diagnostic] = ()) -> Stack:
+        """Return this stack as read from `file`, with its units' configs by unit, and what was said of it."""
         stack = self.model_copy()
         stack._file = file  # noqa: SLF001 - a copy of our own
         stack._configs = dict(configs)  # noqa: SLF001
+        stack._remarks = tuple(sorted(remarks, key=lambda r: (r.file, r.line, r.column, r.message)))  # noqa: SLF001
         return stack
 
     def units(self) -> Iterator[tuple[Kind, str, Connector | Service | Bot]]:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from orchestrator.errors import Diagnostic, StackError
-from orchestrator.stack import loader, merging, rules, textfile, unsupported
+from orchestrator.stack import inheritance, loader, merging, rules, textfile, unsupported
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
 from orchestrator.stack.document import SECTIONS, Finding, printable, quote
+from orchestrator.stack.draft import Draft
 from orchestrator.stack.interpolation import interpolate
 from orchestrator.stack.model import Stack
 from orchestrator.stack.scalars import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.stack.document import Document
+    from orchestrator.stack.draft import Check
 
 MOST_BYTES: Final = 4 << 20
 """A thousand connectors take 0.3 MiB."""
@@ -29,11 +32,17 @@ MOST_BYTES: Final = 4 << 20
 
 def _read(path: Path) -> Document:
     file = printable(str(path))
+    content = textfile.read(path, MOST_BYTES)
     try:
-        text = textfile.decode(textfile.read(path, MOST_BYTES))
+        document = loader.parse(file, textfile.decode(content))
     except textfile.UnreadableError as error:
-        raise StackError([Diagnostic(file, *error.place, "", error.message, error.hint, error.rule)]) from None
-    return loader.parse(file, text)
+        raise _unreadable(path, error) from None
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - as its user named it: links are not followed
+    return replace(document, folder=folder)
+
+
+def _unreadable(path: Path, error: textfile.UnreadableError) -> StackError:
+    return StackError([Diagnostic(printable(str(path)), *error.place, "", error.message, error.hint, error.rule)])
 
 
 def _name(data: dict[str, object], path: Path) -> Iterator[Finding]:
@@ -92,6 +101,11 @@ class _Mistakes:
             if cover and isinstance(finding, Finding):
                 self._covered.add(finding.covers or finding.pointer)
 
+    @property
+    def told(self) -> list[Diagnostic]:
+        """Those that the file gives no reason to ignore."""
+        return [diagnostic for diagnostic in self.diagnostics if diagnostic.ignored is None]
+
     def _is_covered(self, pointer: str) -> bool:
         while pointer:
             if pointer in self._covered:
@@ -100,39 +114,55 @@ class _Mistakes:
         return pointer in self._covered
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Stack:
+def _draft(data: Mapping[str, object], reader: Reader) -> Draft:
+    connectors = data.get("connectors")
+    found = {
+        name: reader.configured(unit["config"], json_pointer.join(("connectors", name, "config")))
+        for name, unit in (connectors.items() if isinstance(connectors, dict) else ())
+        if isinstance(unit, dict) and "config" in unit
+    }
+    return Draft(data, {name: configured for name, configured in found.items() if configured is not None})
+
+
+def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
-    document = _read(path)
+    try:
+        document = inheritance.complete(_read(path), path, _read)
+    except textfile.UnreadableError as error:
+        raise _unreadable(path, error) from None
     mistakes = _Mistakes(document)
     if not isinstance(document.data, dict):
         if not document.faulty:
             message = f"{quote(document.data)} is not a table"
             mistakes.add([Finding("", message, "begin with version: 1 and network:", "wrong-type")])
         raise StackError(mistakes.diagnostics)
-    file = Path(os.path.abspath(path))  # noqa: PTH100 - as its user named it: links are not followed
+    file = document.folder / path.name
     data, unexpanded = interpolate({key: value for key, value in document.data.items() if key[:2] != "x-"}, environ)
     mistakes.add(unexpanded, cover=True)
+    inheritance.anchor(data, document)
     mistakes.add(unsupported.refuse(data), cover=True)
     mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))
     mistakes.add(rules.check(data))
     reader = Reader(file.parent, path.parent)
-    mistakes.add(_configs(data, reader))
+    mistakes.add(_configs(data, reader), cover=True)
     mistakes.add(_folders(data, file.parent))
+    if check is not None:
+        mistakes.add(check(_draft(data, reader)))
     try:
         stack = Stack.model_validate(data)
     except ValidationError as error:
         mistakes.add(diagnose(error, document))
-        raise StackError(mistakes.diagnostics) from None
+        raise StackError(mistakes.told) from None
     stack = merging.merge(stack, folder=file.parent)
     mistakes.add(rules.check_merged(stack))
-    if mistakes.diagnostics:
-        raise StackError(mistakes.diagnostics)
-    return _located(stack, file, reader)
+    if any(diagnostic.severity == "error" for diagnostic in mistakes.told):
+        raise StackError(mistakes.told)
+    return _located(stack, file, reader, mistakes.diagnostics)
 
 
-def _located(stack: Stack, file: Path, reader: Reader) -> Stack:
+def _located(stack: Stack, file: Path, reader: Reader, remarks: Sequence[Diagnostic]) -> Stack:
     values = {name: connector.config for name, connector in stack.connectors.items()}
     values |= {name: bot.config for name, bot in stack.bots.items()}
     configs = {name: reader.config(value) for name, value in values.items() if value is not None}
-    return stack.with_origin(file, configs)
+    return stack.with_origin(file, configs, remarks)

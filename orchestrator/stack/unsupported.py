@@ -27,8 +27,6 @@ KEYS: Final[dict[tuple[str, ...], str]] = {
 }
 """Path of the key -> what to do instead; `*` is any unit, or `defaults`."""
 
-NETWORKS: Final = {"mainnet": "use testnet, demo or local"}
-
 
 def _holders(data: dict[str, object]) -> Iterator[tuple[str, ...]]:
     if isinstance(data.get("defaults"), dict):
@@ -62,6 +60,3 @@ def refuse(data: dict[str, object]) -> Iterator[Finding]:
             table = _table(data, place)
             if table is not None and key in table:
                 yield _finding(json_pointer.join((*place, key)), key, hint, on_key=True)
-    network = data.get("network")
-    if isinstance(network, str) and network in NETWORKS:
-        yield _finding("/network", network, NETWORKS[network], on_key=False)

@@ -367,12 +367,11 @@ MISTAKES = {
     ),
     "keys of later versions": (
         (
-            "network: mainnet\nsource: {git: https://x, rev: a}\nsecrets: {}\nnotify: {}\nextends: a.yaml\n"
+            "network: testnet\nsource: {git: https://x, rev: a}\nsecrets: {}\nnotify: {}\nextends: a.yaml\n"
             "defaults: {restart: {max_age: 1h}}\nconnectors:\n  c:\n    type: sim\n    external: true\n    hooks: {}\n"
             "    health: {on_stale: restart, min_rate: 0}\n    restart: {max_age: 23h, window: a}\n"
         ),
         [
-            "1:10 /network [not-supported-yet]",
             "2:10 /source/git [not-supported-yet]",
             "2:26 /source/rev [not-supported-yet]",
             "3:1 /secrets [not-supported-yet]",

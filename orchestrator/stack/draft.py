@@ -1,0 +1,66 @@
+"""A stack before it is one: what checks of other rooms look at, while every mistake can still be told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from orchestrator.errors import Diagnostic
+from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack import toml_places
+from orchestrator.stack.document import Finding, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from orchestrator.stack.toml_places import Places
+
+
+@dataclass(frozen=True)
+class TomlFile:
+    """A TOML file that could be parsed: its name as the user would find it, and its text."""
+
+    shown: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where its keys and values stand."""
+        return toml_places.scan(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a unit is configured with. `pointer` is its place in the stack file, `file` is None for an inline table."""
+
+    pointer: str
+    table: Mapping[str, object] = field(repr=False)
+    file: TomlFile | None = None
+
+    def located(self, parts: Sequence[str | int], finding: Finding) -> Finding | Diagnostic:
+        """Return `finding` at the place that `parts` lead to, in the stack file or in the TOML file."""
+        if self.file is None:
+            pointer = self.pointer + json_pointer.join(parts)
+            return Finding(
+                pointer, finding.message, finding.hint, finding.rule, finding.on_key,
+                severity=finding.severity, ignored=finding.ignored,
+            )  # fmt: skip
+        inside = json_pointer.join(parts)
+        place = self.file.places.near(inside, on_key=finding.on_key)
+        return Diagnostic(
+            self.file.shown, *place, printable(inside), finding.message, finding.hint, finding.rule,
+            finding.severity, finding.ignored,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A stack file's data with its variables replaced, which may be malformed, and the configs that could be read."""
+
+    data: Mapping[str, object] = field(repr=False)
+    configs: Mapping[str, Configured] = field(repr=False)
+
+
+Check: TypeAlias = "Callable[[Draft], Iterable[Finding | Diagnostic]]"
+"""Finds what is wrong with a draft; it skips what is malformed, which is reported without it."""
