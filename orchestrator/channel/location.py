@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +65,15 @@ def locate(cwd: Path, home: Path | None) -> Location:
             ) from error
         return _parse(file, content, cwd)
     return Location()
+
+
+def locate_own(cwd: Path) -> Location:
+    """Return the location that iceoryx2 uses in a process that this user starts in `cwd`. Raises ChannelConfigError."""
+    try:
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # not $HOME: iceoryx2 asks the password database
+    except KeyError:
+        home = None
+    return locate(cwd, home)
 
 
 def _parse(file: Path, content: bytes, cwd: Path) -> Location:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from orchestrator.channel.location import Location, locate
+from orchestrator.channel.location import Location, locate_own
 from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.probe import Probe
 from orchestrator.channel.verdict import Verdict
@@ -58,7 +56,7 @@ def _wanted(
 ) -> tuple[list[tuple[str, Location, int | None]], dict[int, str]]:
     """Return each channel with the pid that should own it, and the stack's units by pid."""
     if names:
-        location = locate(cwd.absolute(), _home())
+        location = locate_own(cwd.absolute())
         return [(name, location, None) for name in names], {}
     home = target.find(stack)
     deployment = records.read_deployment(home.deployment)
@@ -71,13 +69,6 @@ def _wanted(
         if unit.channel is not None
     ]
     return wanted, {pid: name for name, pid in pids.items()}
-
-
-def _home() -> Path | None:
-    try:
-        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
-    except KeyError:
-        return None
 
 
 def _look(name: str, location: Location, pid: int | None) -> dict[str, Any]:

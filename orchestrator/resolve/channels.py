@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from orchestrator.channel.location import Location, locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-def location(cwd: Path) -> Location:
-    """Return what iceoryx2 uses in a unit that this user starts in `cwd`. Raises ChannelConfigError."""
-    try:
-        home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # not $HOME: iceoryx2 asks the password database
-    except KeyError:
-        home = None
-    return locate(cwd, home)
+    from orchestrator.channel.location import Location
 
 
 def split(bot: str, own: Location, connectors: Mapping[str, Location]) -> tuple[str, ...]:

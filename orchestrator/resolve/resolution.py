@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.channel.location import locate_own
 from orchestrator.deployment.model import Channel, Deployment, Kind, UnitSpec
 from orchestrator.resolve import channels, policies, streams
 from orchestrator.resolve.configs import Configs
@@ -48,7 +49,7 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
         BuildError: `binaries` lacks a program.
     """
     locations = {
-        name: channels.location(unit.cwd)
+        name: locate_own(unit.cwd)
         for _, name, unit in stack.units()
         if isinstance(unit, Connector) or _connectors(stack, unit)
     }
