@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import arguments, building, target
+from orchestrator.cli import arguments, target
 from orchestrator.cli.stackfile import load
 from orchestrator.cli.verb import Verb
-from orchestrator.resolve import build_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +22,9 @@ def command(file: Path) -> None:
 
     Exits 4 with the compiler's errors in full when that fails.
     """
+    from orchestrator.cli import building  # noqa: PLC0415 - 200 ms that help and completion need not pay
+    from orchestrator.resolve import build_request  # noqa: PLC0415 - likewise
+
     stack = load(file, os.environ)
     home = target.home().stack(stack.name)
     request = build_request(stack, home=home)

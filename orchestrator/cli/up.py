@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import arguments, building, target, terminal
+from orchestrator.cli import arguments, target, terminal
 from orchestrator.cli.stackfile import load, summary
 from orchestrator.cli.verb import Verb
-from orchestrator.engine import ascent, preparation
 from orchestrator.errors import NotReachedError
 from orchestrator.observe import logs
 from orchestrator.observe.climb import Climb
@@ -42,6 +41,8 @@ def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | No
     running stack only what differs is touched. Exits 5 when a unit did not reach its target; what runs is left running.
     Ctrl-C stops what this `up` started.
     """
+    from orchestrator.engine import ascent, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
+
     begun = time.monotonic()
     stack = load(file, os.environ)
     home = preparation.claim(stack, target.home())
@@ -62,6 +63,8 @@ def command(file: Path, *, foreground: bool, no_build: bool, timeout: float | No
 
 
 def _build(request: BuildRequest) -> BuildResult:
+    from orchestrator.cli import building  # noqa: PLC0415 - 200 ms that help and completion need not pay
+
     result = building.ensure(request)
     click.echo(building.line(result))
     return result

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.cli.main import VERBS
 from tests.integration.harness import Machine
 
 if TYPE_CHECKING:
@@ -89,21 +90,42 @@ def test_status_of_a_stack_without_a_supervisor_loads_no_big_library(machine: Ma
     assert not _loaded_by(machine, "status", "s", code=5) & _HEAVY
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("status", "--help"), ("logs", "--help")])
+@pytest.mark.parametrize("words", [("--help",), ("--version",), *((verb, "--help") for verb in VERBS)])
 def test_help_loads_no_big_library(machine: Machine, words: tuple[str, ...]) -> None:
     assert not _loaded_by(machine, *words, code=0) & _HEAVY
 
 
-def test_completion_of_a_verb_loads_no_verb_and_no_big_library(machine: Machine) -> None:
+def _loaded_by_completion(machine: Machine, line: str) -> tuple[list[str], set[str]]:
+    """Return what is offered for the last word of a command line, and the modules that this took."""
     script = (
         "import sys\nfrom orchestrator.cli.main import main\n"
-        "try:\n    main([])\nfinally:\n    print(sorted(sys.modules), file=sys.stderr)\n"
+        "try:\n    main([])\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
     )
-    env = machine.environ(_HFTSTACK_COMPLETE="bash_complete", COMP_WORDS="hftstack st", COMP_CWORD="1")
-    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    words = len(line.split(" "))
+    env = machine.environ(_HFTSTACK_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(words - 1))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=machine.folder, env=env, capture_output=True, text=True, check=False
+    )
+    return done.stdout.split(), set(done.stderr.split())
 
-    assert done.stdout.split() == ["plain,status"]
-    loaded = done.stderr
-    assert "'orchestrator.cli.main'" in loaded
-    assert "'orchestrator.cli.status'" not in loaded
-    assert not [name for name in _HEAVY if f"'{name}'" in loaded]
+
+def test_completion_of_a_verb_loads_no_verb_and_no_big_library(machine: Machine) -> None:
+    offered, loaded = _loaded_by_completion(machine, "hftstack stat")
+
+    assert offered == ["plain,status"]
+    assert "orchestrator.cli.main" in loaded
+    assert "orchestrator.cli.status" not in loaded
+    assert not loaded & _HEAVY
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_completion_behind_a_verb_loads_no_big_library(machine: Machine, verb: str) -> None:
+    (machine.state).mkdir(parents=True)
+    (machine.state / "deployment.json").write_text('{"units": [{"name": "bf"}]}')
+    options = _loaded_by_completion(machine, f"hftstack {verb} --he")
+    offered = _loaded_by_completion(machine, f"hftstack {verb} ")
+
+    assert options[0] == ["plain,--help"]
+    for _, loaded in (options, offered):
+        assert f"orchestrator.cli.{verb}" in loaded
+        assert not loaded & _HEAVY
