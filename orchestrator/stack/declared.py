@@ -59,10 +59,11 @@ class DeclaredUnit(NamedTuple):
 
 
 class View(NamedTuple):
-    """All units of a file, and of which kind a name is."""
+    """All units of a file, of which kind a name is, and what `defaults` says of restarts."""
 
     units: tuple[DeclaredUnit, ...]
     kinds: Mapping[str, Kind]
+    restart: object = None
 
 
 def view_of(data: Mapping[str, object]) -> View:
@@ -77,4 +78,5 @@ def view_of(data: Mapping[str, object]) -> View:
             kinds.setdefault(name, kind)
             pointer = json_pointer.join((section, name))
             units.append(DeclaredUnit(kind, name, pointer, value if isinstance(value, dict) else {}))
-    return View(tuple(units), kinds)
+    defaults = data.get("defaults")
+    return View(tuple(units), kinds, defaults.get("restart") if isinstance(defaults, dict) else None)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.document import SECTIONS, Finding, holds_secrets, quote
-from orchestrator.stack.model import Connector, Part, Stack
+from orchestrator.stack.model import Connector, Stack
+from orchestrator.stack.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

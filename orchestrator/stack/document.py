@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import Diagnostic
 from orchestrator.stack import pointer as json_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.errors import Severity
 
@@ -66,7 +67,7 @@ def quote(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a YAML text says.
+    """What a YAML text says, and where the file that it extends, if any, says the rest.
 
     Args:
         file: the file as its user named it.
@@ -75,6 +76,8 @@ class Document:
         keys: where each key stands.
         mistakes: what is wrong with the text itself.
         faulty: pointers of values that `mistakes` already covers; what `data` holds there means nothing.
+        folder: what paths in the file are relative to, absolute.
+        base: the document of the file that this one extends; `data`, `mistakes` and `faulty` are then those of both.
     """
 
     file: str
@@ -83,6 +86,18 @@ class Document:
     keys: Mapping[str, Place] = field(repr=False)
     mistakes: tuple[Diagnostic, ...] = ()
     faulty: frozenset[str] = frozenset()
+    folder: Path = Path("/")
+    base: Document | None = field(default=None, repr=False)
+
+    def layer(self, pointer: str) -> Document:
+        """Return the document in whose file the value at `pointer` stands; this one when none has it."""
+        return next((layer for layer in self._layers() if pointer in layer.values), self)
+
+    def _layers(self) -> Iterator[Document]:
+        layer: Document | None = self
+        while layer is not None:
+            yield layer
+            layer = layer.base
 
     def at(self, parts: Sequence[str | int]) -> object:
         """Return the value that `parts` lead to; None when there is none."""
@@ -103,15 +118,9 @@ class Document:
 
     def diagnostic(self, finding: Finding) -> Diagnostic:
         """Return the finding with its place: that of the nearest thing around it which stands in the file."""
-        pointer = finding.pointer
-        first, second = (self.keys, self.values) if finding.on_key else (self.values, self.keys)
-        place = first.get(pointer) or second.get(pointer)
-        while place is None and pointer:
-            pointer = json_pointer.parent(pointer)
-            place = self.keys.get(pointer) or self.values.get(pointer)
-        line, column = place or (1, 1)
+        file, (line, column) = self._place(finding.pointer, on_key=finding.on_key)
         return Diagnostic(
-            file=self.file,
+            file=file,
             line=line,
             column=column,
             pointer=printable(finding.pointer),
@@ -121,3 +130,11 @@ class Document:
             severity=finding.severity,
             ignored=finding.ignored,
         )
+
+    def _place(self, pointer: str, *, on_key: bool) -> tuple[str, Place]:
+        for layer in self._layers():
+            first, second = (layer.keys, layer.values) if on_key else (layer.values, layer.keys)
+            place = first.get(pointer) or second.get(pointer)
+            if place is not None:
+                return layer.file, place
+        return self._place(json_pointer.parent(pointer), on_key=True) if pointer else (self.file, (1, 1))

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.stack.model import SIM, Bot, Connector, Part, Program, Restart, Stack, Unit
+from orchestrator.stack.model import SIM, Bot, Connector, Program, Stack, Unit
+from orchestrator.stack.parts import Part, Restart
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,7 +34,7 @@ def overlay(own: _P, defaults: Part, *, except_for: Collection[str] = ()) -> _P:
 def _common(stack: Stack, unit: _U, folder: Path) -> _U:
     defaults = stack.defaults
     # What trades is started again, and has its time to flatten cut, only when its own block says so.
-    kept = ("policy", "grace") if isinstance(unit, Bot) else ()
+    kept = ("policy", "grace", "max_age", "window") if isinstance(unit, Bot) else ()
     restart: Restart = overlay(unit.restart, defaults.restart, except_for=kept)
     return unit.model_copy(
         update={
@@ -42,12 +43,13 @@ def _common(stack: Stack, unit: _U, folder: Path) -> _U:
             "restart": restart,
             "health": overlay(unit.health, defaults.health),
             "stop": overlay(unit.stop, defaults.stop, except_for=kept),
+            "hooks": overlay(unit.hooks, defaults.hooks),
         }
     )
 
 
 def _connector(unit: Connector) -> Connector:
-    if unit.type == SIM or unit.features:
+    if unit.type == SIM or unit.external or unit.features:
         return unit
     return unit.model_copy(update={"features": (unit.type,)})
 

@@ -10,31 +10,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, TypeAdapter
+from pydantic import ConfigDict, Field, PrivateAttr
 
-from orchestrator.deployment.model import Kind, Level, OnRestart, RestartPolicy
-from orchestrator.errors import Diagnostic  # noqa: TC001 - pydantic reads the annotation
+from orchestrator.deployment.model import Kind
+from orchestrator.errors import Diagnostic
 from orchestrator.stack import graph
+from orchestrator.stack.parts import (
+    BotRestart,
+    BotStop,
+    Build,
+    Channel,
+    DependsOn,
+    Env,
+    Health,
+    Hooks,
+    Notify,
+    Part,
+    Ready,
+    Resources,
+    Restart,
+    Source,
+    Stop,
+)
 from orchestrator.stack.scalars import (
     Arguments,
     CargoName,
     Command,
     ConfigValue,
     ConnectorType,
-    Cpus,
-    EnvKey,
     Feature,
     FilePath,
-    LimitName,
     Name,
-    RegularExpression,
-    ResourceLimit,
-    Scheduler,
-    TcpEndpoint,
     Version,
-    fault,
-    nanoseconds,
-    seconds,
 )
 
 if TYPE_CHECKING:
@@ -46,148 +53,28 @@ SIM = "sim"
 Network = Literal["mainnet", "testnet", "demo", "local"]
 
 
-class Part(BaseModel):
-    """A piece of a stack file: unchangeable, and strict about its keys and types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
-Env = Annotated[dict[EnvKey, str], Field(repr=False)]
-
-
-class Source(Part):
-    """Where the connectors' cargo workspace lies."""
-
-    path: FilePath
-
-
-class Build(Part):
-    """How cargo builds. `locked` None: locked where a Cargo.lock exists."""
-
-    profile: CargoName = "release"
-    default_features: bool = True
-    locked: bool | None = None
-    env: Env = Field(default_factory=dict)
-    rustflags: Arguments = ()
-
-
-class Channel(Part):
-    """The capacity of every channel: messages a subscriber's buffer holds, and bots a connector can serve."""
-
-    buffer_size: int = Field(10_000, ge=1, le=10_000_000)
-    max_bots: int = Field(200, ge=1, le=10_000)
-
-
-class Health(Part):
-    """How readiness and freshness are watched, in seconds."""
-
-    startup: Annotated[float, seconds(at_least="1ms", at_most="24h")] = 10.0
-    interval: Annotated[float, seconds(at_least="5ms", at_most="1h")] = 0.1
-    stale_after: Annotated[float, seconds(at_least="5ms")] = 30.0
-
-
-class Backoff(Part):
-    """Delays between restarts, in seconds; each is spread by up to `jitter` of itself."""
-
-    initial: Annotated[float, seconds(at_least="1ms")] = 0.1
-    factor: float = Field(2.0, ge=1, le=1000)
-    maximum: Annotated[float, seconds(at_least="1ms")] = Field(30.0, alias="max")
-    jitter: float = Field(0.2, ge=0, le=1)
-
-
-class Limit(Part):
-    """At most `restarts` restarts in a sliding window of `window` seconds."""
-
-    restarts: int = Field(10, ge=0, le=1_000_000)
-    window: Annotated[float, seconds(at_least="1s")] = 600.0
-
-
-class Restart(Part):
-    """What follows a unit's own exit. `stable` seconds of being up reset the backoff."""
-
-    policy: RestartPolicy = Field(RestartPolicy.ON_FAILURE, strict=False)
-    backoff: Backoff = Field(default_factory=Backoff)
-    stable: Annotated[float, seconds()] = 60.0
-    limit: Limit = Field(default_factory=Limit)
-    on_limit: Literal["stop-dependents"] = "stop-dependents"
-
-
-class BotRestart(Restart):
-    """A bot's restart: what trades must be asked for."""
-
-    policy: RestartPolicy = Field(RestartPolicy.NEVER, strict=False)
-
-
-class Stop(Part):
-    """How a unit is stopped: SIGKILL comes after `grace` seconds."""
-
-    grace: Annotated[float, seconds(at_most="24h")] = 5.0
-
-
-class BotStop(Stop):
-    """A bot's stop: it may flatten its positions first."""
-
-    grace: Annotated[float, seconds(at_most="24h")] = 60.0
-
-
-class Resources(Part):
-    """What the kernel grants a unit. None leaves a thing as it is.
-
-    `scheduler` is a policy and its priority; `timer_slack` is in nanoseconds; a limit of -1 is unlimited.
-    """
-
-    cpus: Cpus | None = None
-    nice: int | None = Field(None, ge=-20, le=19)
-    scheduler: Scheduler | None = None
-    timer_slack: Annotated[int, nanoseconds(at_least="1ns", at_most="1s")] | None = None
-    limits: dict[LimitName, ResourceLimit] = Field(default_factory=dict)
-    oom_score_adj: int | None = Field(None, ge=-1000, le=1000)
-
-
-class Dependency(Part):
-    """How one unit depends on another; `ready` is the level that the other aims at."""
-
-    condition: Level = Field(Level.READY, strict=False)
-    on_restart: OnRestart = Field(OnRestart.RESTART, strict=False)
-
-
-_NAMES = TypeAdapter(list[Annotated[str, Field(strict=True)]])
-
-
-def _named(value: object) -> object:
-    if not isinstance(value, list):
-        return value
-    names = _NAMES.validate_python(value)
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise fault("duplicate-dependency", f'names "{twice}" twice', "name each unit once")
-    return {name: {} for name in names}
-
-
-DependsOn = Annotated[
-    dict[str, Dependency],
-    BeforeValidator(_named, json_schema_input_type=list[Name] | dict[Name, Dependency]),
-]
-
-
-class Ready(Part):
-    """When a service is ready; exactly one is set."""
-
-    tcp: TcpEndpoint | None = None
-    execute: Command | None = Field(None, alias="exec")
-    log: RegularExpression | None = None
-
-
 class Unit(Part):
     """What all units have in common. Of a loaded stack, `cwd` is absolute and `env` holds the stack's `env` too."""
 
-    cwd: FilePath = Path()
-    env: Env = Field(default_factory=dict)
-    depends_on: DependsOn = Field(default_factory=dict)
-    health: Health = Field(default_factory=Health)
-    restart: Restart = Field(default_factory=Restart)
-    stop: Stop = Field(default_factory=Stop)
-    resources: Resources = Field(default_factory=Resources)
+    cwd: FilePath = Field(
+        Path(), description="Where the unit runs. Without it: the folder of the stack file.", examples=["bots"]
+    )
+    env: Env = Field(
+        default_factory=dict,
+        description="The unit's variables, over the stack's `env`. Beside them it has PATH, HOME, USER, LANG, TZ, "
+        "TMPDIR and XDG_RUNTIME_DIR, nothing else.",
+        examples=[{"RUST_LOG": "debug"}],
+    )
+    depends_on: DependsOn = Field(
+        default_factory=dict,
+        description="The units that must be ready first, as a list or as a table that says how.",
+        examples=[["bf"], {"bf": {"condition": "connected"}}],
+    )
+    health: Health = Field(default_factory=Health, description="How readiness and freshness are watched.")
+    restart: Restart = Field(default_factory=Restart, description="What follows its own exit, and its age.")
+    stop: Stop = Field(default_factory=Stop, description="How it is stopped.")
+    resources: Resources = Field(default_factory=Resources, description="What the kernel grants it.")
+    hooks: Hooks = Field(default_factory=Hooks, description="Programs that are told what became of it.")
     ignore: dict[str, str] = Field(
         default_factory=dict,
         description="Rules between units that this one breaks on purpose, each with the reason; see docs/rules.",
@@ -198,9 +85,27 @@ class Unit(Part):
 class Connector(Unit):
     """A connector. `config` is a TOML file's path as it was written, or the table itself; see `Stack.config`."""
 
-    type: ConnectorType
-    features: Annotated[tuple[Feature, ...], Field(strict=False)] = ()
-    config: ConfigValue | None = Field(None, repr=False)
+    type: ConnectorType = Field(
+        description="What the connector program calls the exchange, or sim for the embedded simulator.",
+        examples=["binancefutures"],
+    )
+    features: Annotated[tuple[Feature, ...], Field(strict=False)] = Field(
+        (), description="The cargo features that it needs. Without it: its type.", examples=[["binancefutures"]]
+    )
+    config: ConfigValue | None = Field(
+        None,
+        repr=False,
+        description="What it is configured with: a TOML file's path, or the table itself. Only a simulated or external "
+        "connector can be without.",
+        examples=["bf.toml", {"stream_url": "wss://fstream.binancefuture.com/ws"}],
+    )
+    external: bool = Field(
+        default=False,
+        description="It is started by hand: watched, never started or stopped. It then has no features, env, "
+        "depends_on, restart, stop, resources or hooks; its config says where its stream is, and its cwd which "
+        "iceoryx2 configuration it uses.",
+        examples=[True],
+    )
 
 
 class Program(Unit):
@@ -209,34 +114,59 @@ class Program(Unit):
     Exactly one of `command` and `package` is set (neither in a simulated bot). `binary` is set when `package` is.
     """
 
-    command: Command | None = None
-    package: CargoName | None = None
-    binary: CargoName | None = Field(None, alias="bin")
-    args: Arguments = ()
+    command: Command | None = Field(
+        None,
+        description="The program and its arguments; no shell. A program with a slash is relative to `cwd`, any other "
+        "is found on the PATH of who runs hftstack.",
+        examples=[["python", "bots/mm.py"]],
+    )
+    package: CargoName | None = Field(
+        None, description="Instead of `command`: a package of the connectors' cargo workspace.", examples=["bot"]
+    )
+    binary: CargoName | None = Field(
+        None, alias="bin", description="The package's binary. Without it: the package's name.", examples=["recorder"]
+    )
+    args: Arguments = Field((), description="Arguments of a package's binary.", examples=[["bf", "btcusdt"]])
 
 
 class Service(Program):
     """Any other program that the stack needs."""
 
-    ready: Ready | None = None
+    ready: Ready | None = Field(None, description="When it is ready. Without it: when it runs.")
 
 
 class Bot(Program):
     """A program that trades or records. `attached`: it must be seen on the channels of its connectors."""
 
-    type: Literal["sim"] | None = None
-    config: ConfigValue | None = Field(None, repr=False)
-    attached: bool = False
-    restart: BotRestart = Field(default_factory=BotRestart)
-    stop: BotStop = Field(default_factory=BotStop)
+    type: Literal["sim"] | None = Field(
+        None, description="sim, instead of `command`: the embedded simulator's bot.", examples=["sim"]
+    )
+    config: ConfigValue | None = Field(
+        None, repr=False, description="What a simulated bot is configured with.", examples=[{"faults": {}}]
+    )
+    attached: bool = Field(
+        default=False,
+        description="Whether it must be seen on the channel of each connector that it depends on. Without it: true for "
+        "a bot that depends on connectors.",
+        examples=[False],
+    )
+    restart: BotRestart = Field(
+        default_factory=BotRestart, description="What follows its own exit; see `restart` of all units."
+    )
+    stop: BotStop = Field(default_factory=BotStop, description="How it is stopped.")
 
 
 class Defaults(Part):
-    """What units have unless they say otherwise; `restart.policy` and `stop.grace` never reach a bot."""
+    """What units have unless they say otherwise.
 
-    restart: Restart = Field(default_factory=Restart)
-    health: Health = Field(default_factory=Health)
-    stop: Stop = Field(default_factory=Stop)
+    `restart.policy`, `restart.max_age`, `restart.window` and `stop.grace` never reach a bot, and nothing an external
+    connector.
+    """
+
+    restart: Restart = Field(default_factory=Restart, description="For every unit's `restart`.")
+    health: Health = Field(default_factory=Health, description="For every unit's `health`.")
+    stop: Stop = Field(default_factory=Stop, description="For every unit's `stop`.")
+    hooks: Hooks = Field(default_factory=Hooks, description="For every unit's `hooks`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,22 +186,35 @@ class Stack(Part):
 
     model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
 
-    version: Version = 1
-    name: Name = ""
-    network: Network
+    version: Version = Field(1, description="The format's version.", examples=[1])
+    extends: FilePath | None = Field(
+        None,
+        description="A stack file that this one completes: tables are merged, key by key and at any depth; everything "
+        "else, lists too, is replaced. That file may extend another one, and may be incomplete by itself.",
+        examples=["base.yaml"],
+    )
+    name: Name = Field("", description="Unique on a machine. Without it: the file's stem.", examples=["prod"])
+    network: Network = Field(description="Every URL of every connector must belong to it.", examples=["testnet"])
     allow_hosts: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         (),
         description="Hosts in connectors' URLs that are no exchange's, such as a proxy or a paper exchange.",
         examples=[["proxy.internal"]],
     )
-    source: Source | None = None
-    build: Build = Field(default_factory=Build)
-    channel: Channel | None = None
-    env: Env = Field(default_factory=dict)
-    defaults: Defaults = Field(default_factory=Defaults)
-    connectors: dict[Name, Connector] = Field(default_factory=dict)
-    services: dict[Name, Service] = Field(default_factory=dict)
-    bots: dict[Name, Bot] = Field(default_factory=dict)
+    source: Source | None = Field(
+        None,
+        description="Where the connectors' cargo workspace lies. Without it: the nearest one from the file upwards, "
+        "else the folder that HFTBACKTEST_ROOT names.",
+    )
+    build: Build = Field(default_factory=Build, description="How cargo builds.")
+    channel: Channel | None = Field(
+        None, description="The capacity of every channel. Without it: the program's own defaults."
+    )
+    env: Env = Field(default_factory=dict, description="Variables of every unit.", examples=[{"RUST_LOG": "info"}])
+    notify: Notify | None = Field(None, description="Whom to tell when something is wrong.")
+    defaults: Defaults = Field(default_factory=Defaults, description="What units have unless they say otherwise.")
+    connectors: dict[Name, Connector] = Field(default_factory=dict, description="The connectors, by name.")
+    services: dict[Name, Service] = Field(default_factory=dict, description="The services, by name.")
+    bots: dict[Name, Bot] = Field(default_factory=dict, description="The bots, by name.")
 
     _file: Path = PrivateAttr(default=Path())
     _configs: dict[str, Config] = PrivateAttr(default_factory=dict)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from orchestrator.errors import Diagnostic, StackError
-from orchestrator.stack import loader, merging, rules, textfile, unsupported
+from orchestrator.stack import inheritance, loader, merging, rules, textfile, unsupported
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
@@ -31,11 +32,17 @@ MOST_BYTES: Final = 4 << 20
 
 def _read(path: Path) -> Document:
     file = printable(str(path))
+    content = textfile.read(path, MOST_BYTES)
     try:
-        text = textfile.decode(textfile.read(path, MOST_BYTES))
+        document = loader.parse(file, textfile.decode(content))
     except textfile.UnreadableError as error:
-        raise StackError([Diagnostic(file, *error.place, "", error.message, error.hint, error.rule)]) from None
-    return loader.parse(file, text)
+        raise _unreadable(path, error) from None
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - as its user named it: links are not followed
+    return replace(document, folder=folder)
+
+
+def _unreadable(path: Path, error: textfile.UnreadableError) -> StackError:
+    return StackError([Diagnostic(printable(str(path)), *error.place, "", error.message, error.hint, error.rule)])
 
 
 def _name(data: dict[str, object], path: Path) -> Iterator[Finding]:
@@ -119,16 +126,20 @@ def _draft(data: Mapping[str, object], reader: Reader) -> Draft:
 
 def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
-    document = _read(path)
+    try:
+        document = inheritance.complete(_read(path), path, _read)
+    except textfile.UnreadableError as error:
+        raise _unreadable(path, error) from None
     mistakes = _Mistakes(document)
     if not isinstance(document.data, dict):
         if not document.faulty:
             message = f"{quote(document.data)} is not a table"
             mistakes.add([Finding("", message, "begin with version: 1 and network:", "wrong-type")])
         raise StackError(mistakes.diagnostics)
-    file = Path(os.path.abspath(path))  # noqa: PTH100 - as its user named it: links are not followed
+    file = document.folder / path.name
     data, unexpanded = interpolate({key: value for key, value in document.data.items() if key[:2] != "x-"}, environ)
     mistakes.add(unexpanded, cover=True)
+    inheritance.anchor(data, document)
     mistakes.add(unsupported.refuse(data), cover=True)
     mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))

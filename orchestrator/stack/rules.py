@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.stack.declared import DeclaredUnit, Need, View
 
 _UNIT_DEPTH: Final = 2
+_NOT_BY_HAND: Final = ("features", "env", "depends_on", "resources", "restart", "stop", "hooks")
 
 _CONDITIONS: Final = {
     Kind.CONNECTOR: ("started", "live", "connected", "fresh", "ready"),
@@ -136,7 +137,8 @@ def _connectors_are_complete(view: View) -> Iterator[Finding]:
                 "sim-features",
                 on_key=True,
             )
-        if not simulated and "type" in unit.data and "config" not in unit.data:
+        external = unit.data.get("external") is True
+        if not simulated and not external and "type" in unit.data and "config" not in unit.data:
             yield Finding(
                 unit.pointer,
                 "a connector needs a config",
@@ -146,6 +148,42 @@ def _connectors_are_complete(view: View) -> Iterator[Finding]:
             )
         if unit.data.get("features") == []:
             yield Finding(unit.at("features"), "names no feature", "remove it: the default is [type]", "feature")
+
+
+def _what_is_started_by_hand_is_only_watched(view: View) -> Iterator[Finding]:
+    for unit in view.units:
+        if unit.kind is not Kind.CONNECTOR or unit.data.get("external") is not True:
+            continue
+        for key in _NOT_BY_HAND:
+            if key in unit.data:
+                yield Finding(
+                    unit.at(key),
+                    f'"{key}" has no effect on an external connector, which hftstack neither starts nor stops',
+                    "remove it, or external",
+                    "external-key",
+                    on_key=True,
+                )
+
+
+def _windows_have_an_age(view: View) -> Iterator[Finding]:
+    declared = [unit.data.get("restart") for unit in view.units]
+    ages = [isinstance(restart, dict) and "max_age" in restart for restart in declared]
+    common = isinstance(view.restart, dict) and "max_age" in view.restart
+    places = [
+        unit.at("restart")
+        for unit, restart, aged in zip(view.units, declared, ages, strict=True)
+        if isinstance(restart, dict) and "window" in restart and not (aged or (common and unit.kind is not Kind.BOT))
+    ]
+    if isinstance(view.restart, dict) and "window" in view.restart and not common and not any(ages):
+        places.append("/defaults/restart")
+    for place in places:
+        yield Finding(
+            json_pointer.child(place, "window"),
+            "a window without max_age: nothing is ever restarted for its age",
+            "add max_age: 23h, or remove it",
+            "window-age",
+            on_key=True,
+        )
 
 
 def _programs_are_clear(view: View) -> Iterator[Finding]:
@@ -249,6 +287,8 @@ _RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     _dependencies_fit,
     _nothing_waits_for_itself,
     _connectors_are_complete,
+    _what_is_started_by_hand_is_only_watched,
+    _windows_have_an_age,
     _programs_are_clear,
     _services_have_one_check,
     _bots_have_what_they_attach_to,

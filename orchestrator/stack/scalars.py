@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from orchestrator.deployment.model import Endpoint
+from orchestrator.deployment.model import Alarm, Endpoint, Window
 from orchestrator.stack import durations
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -24,6 +24,8 @@ _CARGO_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
 _TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
 _LAST_PORT: Final = 65535
+_WINDOW: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) UTC")
+_ZONELESS: Final = re.compile(r"[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}")
 _DURATION_HINT: Final = "write it as 250ms, 10s, 5m or 1m30s; the units are ns, us, ms, s, m, h, d"
 
 RESERVED_ENV: Final = {
@@ -172,6 +174,31 @@ def _cpus(cores: tuple[int, ...]) -> tuple[int, ...]:
     return cores
 
 
+def _window(value: object) -> Window:
+    text = _text(value)
+    match = _WINDOW.fullmatch(text)
+    if match is None:
+        zoneless = _ZONELESS.match(text)
+        hint = f'name the zone: "{zoneless[0]} UTC"' if zoneless else 'write "03:00-04:00 UTC"'
+        raise fault("window", "is not a part of the day", hint)
+    begin, end = (int(match[i]) * 3600 + int(match[i + 1]) * 60 for i in (1, 3))
+    if begin == end:
+        raise fault("window", "ends where it begins", "remove it to restart at any time")
+    return Window(begin, end)
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02}:{second % 3600 // 60:02}"
+
+
+def _alarms(alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
+    if not alarms:
+        raise fault("alarms", "names nothing to tell", "remove it to be told everything")
+    if len(set(alarms)) != len(alarms):
+        raise fault("alarms", "names something twice", "name each once")
+    return alarms
+
+
 def _nanoseconds(value: object, at_least: str, at_most: str) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise fault("duration", "is a number, not a duration", f"add the unit: {value}s or {value}ms")
@@ -248,6 +275,19 @@ Cpus = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
     AfterValidator(_cpus),
+]
+DailyWindow = Annotated[
+    Window,
+    PlainValidator(_window, json_schema_input_type=Annotated[str, Field(pattern=f"^{_WINDOW.pattern}$")]),
+    PlainSerializer(
+        lambda window: f"{_clock(window.begin)}-{_clock(window.end)} UTC",
+        return_type=str,
+    ),
+]
+Alarms = Annotated[
+    tuple[Annotated[Alarm, Field(strict=False)], ...],
+    Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
+    AfterValidator(_alarms),
 ]
 LimitName = Literal[
     "as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile",

@@ -14,16 +14,10 @@ _ANY_UNIT: Final = "*"
 
 KEYS: Final[dict[tuple[str, ...], str]] = {
     ("secrets",): "give secrets in environment variables: ${VAR}",
-    ("notify",): "remove it; watch hftstack status instead",
-    ("extends",): "use YAML anchors and << within one file",
     ("source", "git"): "clone it and give source: {path: ..}",
     ("source", "rev"): "clone it and give source: {path: ..}",
-    (_ANY_UNIT, "hooks"): "remove it",
-    (_ANY_UNIT, "external"): "remove it; only connectors that hftstack starts can be declared",
     (_ANY_UNIT, "health", "on_stale"): "remove it; status shows a stale channel",
     (_ANY_UNIT, "health", "min_rate"): "remove it",
-    (_ANY_UNIT, "restart", "max_age"): "remove it",
-    (_ANY_UNIT, "restart", "window"): "remove it",
 }
 """Path of the key -> what to do instead; `*` is any unit, or `defaults`."""
 

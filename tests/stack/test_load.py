@@ -367,24 +367,65 @@ MISTAKES = {
     ),
     "keys of later versions": (
         (
-            "network: testnet\nsource: {git: https://x, rev: a}\nsecrets: {}\nnotify: {}\nextends: a.yaml\n"
-            "defaults: {restart: {max_age: 1h}}\nconnectors:\n  c:\n    type: sim\n    external: true\n    hooks: {}\n"
-            "    health: {on_stale: restart, min_rate: 0}\n    restart: {max_age: 23h, window: a}\n"
+            "network: testnet\nsource: {git: https://x, rev: a}\nsecrets: {}\n"
+            "connectors:\n  c:\n    type: sim\n    health: {on_stale: restart, min_rate: 0}\n"
         ),
         [
             "2:10 /source/git [not-supported-yet]",
             "2:26 /source/rev [not-supported-yet]",
             "3:1 /secrets [not-supported-yet]",
-            "4:1 /notify [not-supported-yet]",
-            "5:1 /extends [not-supported-yet]",
-            "6:22 /defaults/restart/max_age [not-supported-yet]",
-            "10:5 /connectors/c/external [not-supported-yet]",
-            "11:5 /connectors/c/hooks [not-supported-yet]",
-            "12:14 /connectors/c/health/on_stale [not-supported-yet]",
-            "12:33 /connectors/c/health/min_rate [not-supported-yet]",
-            "13:15 /connectors/c/restart/max_age [not-supported-yet]",
-            "13:29 /connectors/c/restart/window [not-supported-yet]",
+            "7:14 /connectors/c/health/on_stale [not-supported-yet]",
+            "7:33 /connectors/c/health/min_rate [not-supported-yet]",
         ],
+    ),
+    "an external connector that is told how to run": (
+        (
+            HEAD + "connectors:\n  c:\n    type: bybit\n    external: true\n    features: [bybit]\n    env: {A: b}\n"
+            "    depends_on: [s]\n    restart: {stable: 1s}\n    stop: {grace: 1s}\n    resources: {nice: 1}\n"
+            "    hooks: {on_failed: [x]}\nservices: {s: {command: [x]}}\n"
+        ),
+        [
+            f"{line}:5 /connectors/c/{key} [external-key]"
+            for line, key in enumerate(
+                ("features", "env", "depends_on", "restart", "stop", "resources", "hooks"), start=6
+            )
+        ],
+    ),
+    "windows that are none": (
+        (
+            HEAD + "bots:\n  a: {command: [x], restart: {max_age: 1h, window: 03:00-04:00}}\n"
+            "  b: {command: [x], restart: {max_age: 1h, window: 03:00-03:00 UTC}}\n"
+            "  c: {command: [x], restart: {max_age: 1h, window: 24:00-25:00 UTC}}\n"
+            "  d: {command: [x], restart: {max_age: 23, window: 5}}\n"
+        ),
+        [
+            "3:52 /bots/a/restart/window [window]",
+            "4:52 /bots/b/restart/window [window]",
+            "5:52 /bots/c/restart/window [window]",
+            "6:40 /bots/d/restart/max_age [duration]",
+            "6:52 /bots/d/restart/window [wrong-type]",
+        ],
+    ),
+    "windows that nothing happens in": (
+        (
+            HEAD + 'defaults: {restart: {window: "01:00-02:00 UTC"}}\n'
+            'bots: {b: {command: [x], restart: {window: "01:00-02:00 UTC"}}}\n'
+        ),
+        ["2:22 /defaults/restart/window [window-age]", "3:36 /bots/b/restart/window [window-age]"],
+    ),
+    "nothing to tell, twice the same, and nobody to tell": (
+        HEAD + "notify: {on: []}\nbots: {b: {command: [x], hooks: {on_failed: [], on_halt: x, timeout: 0s}}}",
+        [
+            "2:1 /notify [missing-key]",
+            "2:14 /notify/on [alarms]",
+            "3:45 /bots/b/hooks/on_failed [command]",
+            "3:58 /bots/b/hooks/on_halt [wrong-type]",
+            "3:70 /bots/b/hooks/timeout [duration-range]",
+        ],
+    ),
+    "an alarm that nobody knows, and one twice": (
+        HEAD + "notify: {command: [x], on: [gap, fail]}\nbots: {b: {command: [x]}}",
+        ["2:34 /notify/on/1 [unknown-value]"],
     ),
     "mistakes of text, keys and rules at once": (
         "network: testnet\nnetwork: demo\nbots:\n  b:\n    comand: [x]\n    stop: {grace: 007}\n    depends_on: [c]\n",
