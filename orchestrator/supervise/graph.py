@@ -11,8 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.diff import needs_restart
 from orchestrator.deployment.model import Kind, OnRestart, reaches
+from orchestrator.supervise import external
 from orchestrator.supervise import unit as machine
-from orchestrator.supervise.unit import After, Begin, Exited, Recycle, Release, Revive, Start, State, Stop, Unit
+from orchestrator.supervise.unit import (
+    After,
+    Appeared,
+    Begin,
+    Exited,
+    Recycle,
+    Release,
+    Revive,
+    Start,
+    State,
+    Stop,
+    Unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,7 +82,7 @@ class _Turn:
 
     def edges(self, name: str) -> tuple[Dependency, ...]:
         used = self.units[name].running or self.specs.get(name)
-        return () if used is None else used.depends_on
+        return () if used is None else edges_of(used)
 
     def dependents(self, name: str) -> list[tuple[str, Dependency]]:
         return [(other, edge) for other in self.units for edge in self.edges(other) if edge.unit == name]
@@ -77,7 +90,11 @@ class _Turn:
     def send(self, name: str, event: Event) -> bool:
         """Feed one unit; tell whether it changed."""
         before = self.units[name]
-        after, actions = machine.step(before, self.spec(name), event, self.now, noise=self.noise)
+        spec = self.spec(name)
+        if (before.running or spec).external:
+            after, actions = external.step(before, spec, event, self.now)
+        else:
+            after, actions = machine.step(before, spec, event, self.now, noise=self.noise)
         self.units[name] = after
         self.todo.extend((name, action) for action in actions)
         return after != before
@@ -120,7 +137,7 @@ class _Turn:
             if dependency.state is State.FAILED:
                 causes.append((edge, f"{edge.unit} has failed", False))
             elif edge.on_restart is not OnRestart.KEEP and _is_gone(unit, dependency):
-                causes.append((edge, f"{edge.unit} {'restarted' if dependency.wanted else 'stops'}", True))
+                causes.append((edge, f"{edge.unit} {_fate(dependency, self.specs.get(edge.unit))}", True))
         return causes
 
     def _begin_stop(self, name: str) -> bool:
@@ -164,10 +181,18 @@ class _Turn:
         unit = self.units[name]
         if unit.state is not State.WAITING or unit.alive or name not in self.specs:
             return False
+        if self.specs[name].external:
+            return external.is_unawaited(unit) and self.send(name, Release(0))
         if unmet(self.specs[name], self.units, self.specs):
             return False
         self.births += 1
         return self.send(name, Release(self.births))
+
+
+def _fate(dependency: Unit, spec: UnitSpec | None) -> str:
+    if not dependency.wanted:
+        return "stops"
+    return "is gone" if spec is not None and spec.external and not dependency.alive else "restarted"
 
 
 def _is_gone(unit: Unit, dependency: Unit) -> bool:
@@ -175,9 +200,14 @@ def _is_gone(unit: Unit, dependency: Unit) -> bool:
     return not dependency.alive or dependency.stopping is not None or unit.born < dependency.born
 
 
+def edges_of(spec: UnitSpec) -> tuple[Dependency, ...]:
+    """Return what the unit's start and stop hang on: nothing when they are not ours."""
+    return () if spec.external else spec.depends_on
+
+
 def unmet(spec: UnitSpec, units: Mapping[str, Unit], specs: Mapping[str, UnitSpec]) -> tuple[Dependency, ...]:
     """Return the dependencies that keep the unit from starting now."""
-    return tuple(edge for edge in spec.depends_on if not _holds(edge, units, specs))
+    return tuple(edge for edge in edges_of(spec) if not _holds(edge, units, specs))
 
 
 def _holds(edge: Dependency, units: Mapping[str, Unit], specs: Mapping[str, UnitSpec]) -> bool:
@@ -198,6 +228,9 @@ def step(graph: Graph, name: str, event: Event, now: float, *, noise: float = 0.
     turn = _Turn(graph, now, noise)
     if isinstance(event, Exited):
         _exit(turn, name, event)
+    elif isinstance(event, Appeared):
+        turn.births += 1
+        turn.send(name, Appeared(turn.births))
     else:
         turn.send(name, event)
     turn.settle()
@@ -284,6 +317,43 @@ def stop(graph: Graph, names: Iterable[str], reason: str, now: float, *, hurry: 
     return turn.done()
 
 
+def start(graph: Graph, names: Iterable[str], now: float) -> tuple[Graph, Todo]:
+    """Start units and what they need; what is latched is cleared."""
+    turn = _Turn(graph, now, 0.5)
+    _want(turn, tuple(names))
+    turn.settle()
+    return turn.done()
+
+
+def restart(graph: Graph, names: Iterable[str], reason: str, now: float) -> tuple[Graph, Todo]:
+    """Stop units and start them again with what they need; what hangs below them follows as its edges say."""
+    turn = _Turn(graph, now, 0.5)
+    chosen = tuple(names)
+    for name in chosen:
+        turn.send(name, Recycle(reason, counted=False))
+    _want(turn, chosen)
+    turn.settle()
+    return turn.done()
+
+
+def _want(turn: _Turn, names: tuple[str, ...]) -> None:
+    for name in needed(turn.specs, names):
+        if name in names or turn.units[name].state is not State.FINISHED:
+            turn.send(name, Start())
+
+
+def needed(specs: Mapping[str, UnitSpec], names: Iterable[str]) -> tuple[str, ...]:
+    """Return `names` and every unit that one of them depends on, directly or not, in the order of `specs`."""
+    found = set(names)
+    queue = list(found)
+    while queue:
+        for edge in edges_of(specs[queue.pop()]):
+            if edge.unit not in found:
+                found.add(edge.unit)
+                queue.append(edge.unit)
+    return tuple(name for name in specs if name in found)
+
+
 def below(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:
     """Return `names` and every unit that depends on one of them, directly or not."""
     found = dict.fromkeys(names)
@@ -291,7 +361,7 @@ def below(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:
     while queue:
         name = queue.pop()
         for other in graph.units:
-            if other not in found and any(edge.unit == name for edge in graph.used(other).depends_on):
+            if other not in found and any(edge.unit == name for edge in edges_of(graph.used(other))):
                 found[other] = None
                 queue.append(other)
     return tuple(found)

@@ -121,6 +121,13 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Appeared:
+    """A process that we did not start holds an external connector's channel. `born` is as in Release."""
+
+    born: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SpawnFailed:
     """No process came to be. `refused`: trying again cannot help, somebody must act."""
 
@@ -189,7 +196,7 @@ class Tick:
     """Time has come to `deadline`."""
 
 
-Event = Start | Release | SpawnFailed | Observed | Broken | Exited | Recycle | Revive | Stop | Begin | Tick
+Event = Start | Release | Appeared | SpawnFailed | Observed | Broken | Exited | Recycle | Revive | Stop | Begin | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +222,11 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Watch an external connector's process no more; it is not ours to end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something happened that an operator may want to know later; goes to the journal and to those who watch."""
 
@@ -222,7 +234,7 @@ class Note:
     text: str = ""
 
 
-Action = Spawn | Soften | Terminate | Kill | Note
+Action = Spawn | Soften | Terminate | Kill | LetGo | Note
 Step = tuple[Unit, tuple[Action, ...]]
 
 
@@ -254,6 +266,8 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _begin(unit, spec, now)
         case Tick():
             return _tick(unit, spec, now)
+        case Appeared():
+            return unit, ()
 
 
 def _enter(unit: Unit, state: State, now: float, why: str | None = None, deadline: float | None = None) -> Unit:
