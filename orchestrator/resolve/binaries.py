@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def program_of(unit: Connector | Service | Bot) -> Program | None:
     """Return what cargo builds for the unit, None for a unit that needs no cargo."""
     if isinstance(unit, Connector):
-        return None if unit.type == SIM else CONNECTOR
+        return None if unit.type == SIM or unit.external else CONNECTOR
     return Program(unit.package, unit.binary or "") if unit.package is not None else None
 
 
@@ -32,7 +32,7 @@ def build_request(stack: Stack, *, home: StackHome) -> BuildRequest | None:
     programs = tuple(sorted({program for _, _, unit in stack.units() if (program := program_of(unit)) is not None}))
     if not programs:
         return None
-    built = [connector for connector in stack.connectors.values() if connector.type != SIM]
+    built = [connector for connector in stack.connectors.values() if program_of(connector) is not None]
     return BuildRequest(
         start=stack.file.parent,
         store=home.binaries,

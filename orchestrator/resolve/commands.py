@@ -39,14 +39,14 @@ class Commands:
             if found is None:
                 raise ResolveError(
                     f"there is no program {name!r} on the PATH",
-                    hint="install it, or write its path; a path with a slash is relative to the unit's cwd",
+                    hint=f"install it, or write its path; one with a slash is relative to {cwd}",
                 )
             return Path(os.path.abspath(found))  # noqa: PTH100 - links stay: a virtual environment's python is one
         path = Path(os.path.abspath(cwd / name))  # noqa: PTH100
         try:
             mode = path.stat().st_mode
         except OSError as error:
-            raise ResolveError(f"cannot run {path}: {error.strerror}", hint="correct the path in `command`") from None
+            raise ResolveError(f"cannot run {path}: {error.strerror}", hint="correct the path, or create it") from None
         if not stat.S_ISREG(mode):
             raise ResolveError(f"cannot run {path}: it is not a regular file", hint="name the program in the folder")
         if not os.access(path, os.X_OK):

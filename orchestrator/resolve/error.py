@@ -20,4 +20,4 @@ class ResolveError(HftstackError):
         """Return one error that shows all of `errors`."""
         if len(errors) == 1:
             return errors[0]
-        return cls(f"{len(errors)} units cannot be resolved", detail="\n".join(map(str, errors)))
+        return cls(f"{len(errors)} things cannot be resolved", detail="\n".join(map(str, errors)))

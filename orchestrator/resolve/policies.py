@@ -54,6 +54,8 @@ def restart(unit: model.Unit) -> Restart:
         backoff=Backoff(said.backoff.initial, said.backoff.factor, said.backoff.maximum, said.backoff.jitter),
         stable=said.stable,
         limit=Limit(said.limit.restarts, said.limit.window),
+        max_age=said.max_age,
+        window=said.window,
     )
 
 

@@ -40,7 +40,8 @@ def check(deployment: Deployment, home: StackHome, running: Mapping[str, int]) -
         _check_slack(spec)
         if spec.channel is not None:
             _check_root(spec)
-            _check_owner(spec, running.get(spec.name))
+            if not spec.external:
+                _check_owner(spec, running.get(spec.name))
     return (*_shared_memory(deployment, running), *_runtime(deployment, home))
 
 
@@ -111,7 +112,8 @@ def _check_owner(spec: UnitSpec, running: int | None) -> None:
 
 
 def _shared_memory(deployment: Deployment, running: Mapping[str, int]) -> tuple[str, ...]:
-    users = [s for s in deployment.units if s.name not in running and (s.channel is not None or s.attaches)]
+    ours = [spec for spec in deployment.units if spec.name not in running and not spec.external]
+    users = [spec for spec in ours if spec.channel is not None or spec.attaches]
     need = _A_UNIT * len(users)
     try:
         free = shutil.disk_usage(_SHARED).free

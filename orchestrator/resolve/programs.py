@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.deployment.model import File
 from orchestrator.errors import BuildError
 from orchestrator.resolve.binaries import program_of
-from orchestrator.resolve.commands import Commands
 from orchestrator.resolve.error import ResolveError
 from orchestrator.stack.model import SIM, Connector, Service
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.build import BuildResult, Program
+    from orchestrator.resolve.commands import Commands
     from orchestrator.stack.model import Bot
 
 SIMULATOR: Final = ("-P", "-m", "orchestrator.sim")
@@ -27,8 +27,8 @@ SIMULATOR: Final = ("-P", "-m", "orchestrator.sim")
 class Programs:
     """Finds the programs of a stack's units; `binaries` are those that cargo built."""
 
-    def __init__(self, path: str, binaries: BuildResult | None) -> None:
-        self._commands = Commands(path)
+    def __init__(self, commands: Commands, binaries: BuildResult | None) -> None:
+        self._commands = commands
         self._binaries = binaries
 
     def command(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from orchestrator.channel.location import locate_own
 from orchestrator.deployment.model import Channel, Deployment, Kind, UnitSpec
 from orchestrator.resolve import channels, policies, streams
+from orchestrator.resolve.commands import Commands
 from orchestrator.resolve.configs import Configs
 from orchestrator.resolve.environment import unit_environment
 from orchestrator.resolve.error import ResolveError
+from orchestrator.resolve.hooks import HookPrograms
 from orchestrator.resolve.programs import Programs
 from orchestrator.stack.model import Bot, Connector, Service
 
@@ -43,7 +45,7 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
         environ: the caller's environment: its PATH finds programs, and units inherit a few of its variables.
 
     Raises:
-        ResolveError: a command, a URL or a variable does not fit; shows every unit that has such a fault.
+        ResolveError: a command, a URL or a variable does not fit; shows every unit that has such a fault, and notify.
         ChannelConfigError: an iceoryx2 config that a unit would read is unusable.
         RefusedError: the configs cannot be written.
         BuildError: `binaries` lacks a program.
@@ -54,12 +56,17 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
         if isinstance(unit, Connector) or _connectors(stack, unit)
     }
     configs = Configs(home.configs)
-    programs = Programs(environ.get("PATH", ""), binaries)
+    commands = Commands(environ.get("PATH", ""))
+    programs = Programs(commands, binaries)
+    hooks = HookPrograms(commands, stack.file.parent, environ)
     channel_config = _channel_config(stack, configs)
     specs: dict[str, UnitSpec] = {}
     errors: list[ResolveError] = []
     for kind, name, unit in stack.units():
         try:
+            if isinstance(unit, Connector) and unit.external:
+                specs[name] = _watched(stack, name, unit, locations[name])
+                continue
             specs[name] = _spec(
                 stack,
                 kind,
@@ -68,16 +75,23 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
                 config=_config(stack, name, configs),
                 channel_config=None if kind is Kind.SERVICE else channel_config,
                 programs=programs,
+                hooks=hooks,
                 location=locations.get(name),
                 environ=environ,
             )
         except ResolveError as error:
             error.where = name
             errors.append(error)
+    notify = None
+    try:
+        notify = hooks.notify(stack.notify, stack.env)
+    except ResolveError as error:
+        error.where = "notify"
+        errors.append(error)
     if errors:
         raise ResolveError.of(errors)
     units = tuple(specs[name] for name in stack.order())
-    deployment = Deployment(stack=stack.name, file=str(stack.file), network=stack.network, units=units)
+    deployment = Deployment(stack=stack.name, file=str(stack.file), network=stack.network, units=units, notify=notify)
     return Resolution(deployment, _splits(stack, locations))
 
 
@@ -90,6 +104,7 @@ def _spec(
     config: File | None,
     channel_config: File | None,
     programs: Programs,
+    hooks: HookPrograms,
     location: Location | None,
     environ: Mapping[str, str],
 ) -> UnitSpec:
@@ -115,6 +130,26 @@ def _spec(
         restart=policies.restart(unit),
         grace=unit.stop.grace,
         resources=policies.resources(unit),
+        hooks=hooks.hooks(unit.hooks, unit.env),
+    )
+
+
+def _watched(stack: Stack, name: str, unit: Connector, location: Location) -> UnitSpec:
+    """Return a connector that is started by hand: nothing to run, and no config of it on disk."""
+    endpoints = _endpoints(stack, name, unit)
+    return UnitSpec(
+        name=name,
+        kind=Kind.CONNECTOR,
+        type=unit.type,
+        external=True,
+        argv=(),
+        executable=None,
+        cwd=str(unit.cwd),
+        env=(),
+        target=policies.target(Kind.CONNECTOR, streams=bool(endpoints)),
+        streams=endpoints,
+        channel=Channel(name, location.root, location.prefix),
+        health=policies.health(unit),
     )
 
 

@@ -89,6 +89,15 @@ def test_a_channel_of_the_stacks_own_running_unit_is_no_reason_to_refuse(
     assert _check(_connector("bf", home), base=memory, running={"bf": child.pid}) == ()
 
 
+def test_a_connector_that_was_started_by_hand_holds_its_channel_as_it_should(
+    home: Path, memory: Path, children: Children
+) -> None:
+    child = children.sim("connector", "bf")
+    until(lambda: "live" in child.output())
+
+    assert _check(_connector("bf", home, external=True, argv=(), executable=None), base=memory) == ()
+
+
 def test_a_channel_whose_owner_was_killed_is_free(home: Path, memory: Path, children: Children) -> None:
     child = children.sim("connector", "bf")
     until(lambda: "live" in child.output())

@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator import resolve
 from orchestrator.build import CONNECTOR, Program
 from orchestrator.channel.location import ChannelConfigError
 from orchestrator.deployment import codec
-from orchestrator.deployment.model import Dependency, Deployment, Endpoint, File, Level, OnRestart
+from orchestrator.deployment.model import (
+    Alarm,
+    Dependency,
+    Deployment,
+    Endpoint,
+    File,
+    Hook,
+    Level,
+    OnRestart,
+    Window,
+)
 from orchestrator.errors import BuildError, RefusedError
 from orchestrator.resolve import ResolveError
 
@@ -176,7 +187,7 @@ def test_all_units_that_do_not_fit_are_named_at_once_with_what_to_do(desk: Desk)
         )
     text = str(caught.value)
     assert caught.value.exit_code == 3
-    assert "4 units cannot be resolved" in text
+    assert "4 things cannot be resolved" in text
     assert "a: there is no program 'no-such-program-anywhere' on the PATH" in text
     assert f"chmod +x {desk.folder}/script" in text
     assert "c: cannot run" in text
@@ -303,3 +314,93 @@ def test_a_deployment_survives_its_json(desk: Desk) -> None:
 
 def test_the_same_stack_resolves_to_the_same_deployment(desk: Desk) -> None:
     assert desk.resolve(DEMO).deployment == desk.resolve(DEMO).deployment
+
+
+def test_an_external_connector_has_streams_and_a_channel_and_nothing_to_run(desk: Desk) -> None:
+    desk.write("by.toml", 'public_url = "ws://127.0.0.1:9001/v5/public"\napi_key = "hush"\n')
+    resolution = desk.resolve(
+        """
+        env: {RUST_LOG: info}
+        defaults: {restart: {max_age: 23h}, hooks: {on_failed: ["true"]}}
+        connectors:
+          by: {type: bybit, config: by.toml, external: true, health: {stale_after: 5s}}
+        bots:
+          mm: {command: [sleep, "1"], depends_on: [by]}
+        """
+    )
+    by = resolution.deployment.unit("by")
+    assert by.external
+    assert (by.argv, by.executable, by.env, by.files, by.resources.nice) == ((), None, (), (), None)
+    assert (by.target, by.streams) == (Level.CONNECTED, (Endpoint("127.0.0.1", 9001),))
+    assert by.channel is not None
+    assert (by.channel.name, by.health.stale_after, by.restart.max_age, by.hooks.on_failed) == ("by", 5.0, None, None)
+    assert resolution.deployment.unit("mm").attaches == ("by",)
+    assert codec.decode(Deployment, codec.encode(resolution.deployment)) == resolution.deployment
+
+
+def test_an_external_connectors_config_is_not_written_anywhere(desk: Desk) -> None:
+    desk.resolve("connectors: {by: {type: bybit, config: {public_url: 'ws://h/x', api_key: hush}, external: true}}")
+    assert list(desk.home.configs.iterdir()) == []
+
+
+def test_an_external_connector_needs_no_cargo_and_no_config(desk: Desk) -> None:
+    stack = desk.load("connectors: {by: {type: bybit, external: true}}")
+    assert resolve.build_request(stack, home=desk.home) is None
+    assert desk.unit("by", "connectors: {by: {type: bybit, external: true}}").target is Level.LIVE
+
+
+def test_hooks_and_notify_are_found_now_and_run_in_the_stack_files_folder(desk: Desk) -> None:
+    alert = desk.write("alert.sh", "#!/bin/sh\n", 0o755)
+    pager = desk.write("bin/pager", "#!/bin/sh\n", 0o755)
+    deployment = desk.resolve(
+        """
+        env: {DESK: one}
+        notify: {command: [./alert.sh, -v], on: [failed, gap], timeout: 2s}
+        defaults: {hooks: {on_failed: [pager, failed]}}
+        connectors:
+          one: {type: sim, cwd: tree, env: {UNIT: one}, hooks: {on_halt: [pager, halt], timeout: 1m}}
+        """
+    ).deployment
+    assert deployment.notify is not None
+    notify = deployment.notify.hook
+    assert (notify.argv, notify.cwd, notify.timeout) == ((str(alert), "-v"), str(desk.folder), 2.0)
+    assert deployment.notify.on == (Alarm.FAILED, Alarm.GAP)
+    assert dict(notify.env)["DESK"] == "one"
+    assert "TERM" not in dict(notify.env)
+    hooks = deployment.unit("one").hooks
+    assert hooks.on_halt is not None
+    env = hooks.on_halt.env
+    assert {"DESK": "one", "UNIT": "one"}.items() <= dict(env).items()
+    assert hooks.on_failed == Hook((str(pager), "failed"), str(desk.folder), env, 60.0)
+    assert hooks.on_halt == Hook((str(pager), "halt"), str(desk.folder), env, 60.0)
+
+
+def test_a_hook_that_is_not_there_is_named_before_anything_starts(desk: Desk) -> None:
+    with pytest.raises(ResolveError) as caught:
+        desk.resolve(
+            """
+            notify: {command: [./gone.sh]}
+            connectors: {one: {type: sim, hooks: {on_failed: [no-such-pager]}}}
+            """
+        )
+    text = str(caught.value)
+    assert "one: there is no program 'no-such-pager' on the PATH" in text
+    assert f"notify: cannot run {desk.folder}/gone.sh: No such file or directory" in text
+
+
+def test_an_age_and_its_window_reach_the_deployment_but_no_bot_by_default(desk: Desk) -> None:
+    deployment = desk.resolve(
+        """
+        defaults: {restart: {max_age: 23h, window: "23:30-00:15 UTC"}}
+        connectors: {one: {type: sim}, two: {type: sim, restart: {max_age: 2h}}}
+        bots:
+          mm: {type: sim, depends_on: [one]}
+          rec: {type: sim, depends_on: [one], restart: {max_age: 1h}}
+        """
+    ).deployment
+    assert {unit.name: (unit.restart.max_age, unit.restart.window) for unit in deployment.units} == {
+        "one": (82800.0, Window(84600, 900)),
+        "two": (7200.0, Window(84600, 900)),
+        "mm": (None, None),
+        "rec": (3600.0, None),
+    }
