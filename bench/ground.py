@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from orchestrator.supervise import process
+from orchestrator.supervise.family import children
 from tests.isolation import iceoryx2_home, remove_shared_memory
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def give(folder: Path, owner: int) -> None:
 
 def sweep() -> None:
     """End every descendant, those included that were detached: as the subreaper we are handed them all."""
-    while pids := process.children():
+    while pids := children():
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -101,7 +102,7 @@ def sweep() -> None:
 
 def reap() -> None:
     """Bury what ended and was handed to us; children that run are left alone."""
-    for pid in process.children():
+    for pid in children():
         if process.identity(pid) is None:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)

@@ -131,6 +131,11 @@ class StackHome:
         return self.state / "lock"
 
     @property
+    def guardian_lock(self) -> Path:
+        """Held by the guardian, the supervisor's parent."""
+        return self.state / "guardian.lock"
+
+    @property
     def configs(self) -> Path:
         """Folder of the rendered configs, which may hold keys."""
         return self.runtime / "configs"

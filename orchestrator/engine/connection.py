@@ -30,7 +30,7 @@ def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
         try:
             return Client(stack.socket, timeout=timeout)
         except NotSupervisedError:
-            if lock.holder(stack.lock) is None:
+            if lock.holder(stack.lock) is None and lock.holder(stack.guardian_lock) is None:
                 return None
             if time.monotonic() > until:
                 pid = lock.holder(stack.lock)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import Dependency, File, Health, Kind, Level, Restart, UnitSpec
 from orchestrator.supervise.graph import Graph
-from orchestrator.supervise.process import Process, ProcessId, identity, members
+from orchestrator.supervise.process import Process, ProcessId, identity, is_zombie_of, members, zombie_code
 from orchestrator.supervise.records import Intent
 from orchestrator.supervise.unit import State, Unit
 
@@ -26,10 +26,23 @@ _UNKNOWN_GRACE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What a new supervisor begins with."""
+    """What a new supervisor begins with.
+
+    `ended` are units, alive in the graph, whose process is a zombie that the guardian kept: its exit code is news.
+    """
 
     graph: Graph
     processes: dict[str, Process]
+    ended: dict[str, Ended] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process that ended while nobody supervised it. `code` is negative for a signal, None when it is hidden."""
+
+    id: ProcessId
+    code: int | None
+    marker: str
 
 
 def digest(spec: UnitSpec) -> str:
@@ -63,13 +76,15 @@ def adopt(
     With the deployment lost, what runs is left running. Raises OSError when we could not look: absence is not known.
     """
     processes = _survivors(records, prefix)
+    ended = _zombies({name: record for name, record in records.items() if name not in processes})
     specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
     places = {name: place for place, name in enumerate(specs)}
-    order = sorted(processes, key=lambda name: (processes[name].id.start, places.get(name, len(places))))
+    starts = {name: process.id.start for name, process in (processes | ended).items()}
+    order = sorted(starts, key=lambda name: (starts[name], places.get(name, len(places))))
     born = {name: place for place, name in enumerate(order, 1)}
     units: dict[str, Unit] = {}
     for name, spec in specs.items():
-        process = processes.get(name)
+        process = processes.get(name) or ended.get(name)
         if process is None:
             units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
             continue
@@ -82,7 +97,8 @@ def adopt(
             units[name] = _present(unknown, born[name], now, wanted=deployment is None)
             if deployment is None:
                 specs[name] = unknown
-    return Adoption(Graph(specs, units, len(born)), processes)
+    ended = {name: end for name, end in ended.items() if name in units}
+    return Adoption(Graph(specs, units, len(born)), processes, ended)
 
 
 def marked(prefix: str) -> dict[str, tuple[int, str]]:
@@ -108,6 +124,15 @@ def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Proc
         process = None if process_id is None else Process.adopt(process_id, marker=marker, log=None)
         if process is not None:
             found[unit] = process
+    return found
+
+
+def _zombies(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
+    found = {}
+    for name, record in records.items():
+        who = ProcessId(record.pid, record.start)
+        if is_zombie_of(who):
+            found[name] = Ended(who, zombie_code(who), record.marker)
     return found
 
 

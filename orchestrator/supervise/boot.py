@@ -1,19 +1,31 @@
-"""The supervisor's first lines, run by path with `python -I -S`: it needs no more of a path than its own package."""
+"""The daemon's first lines, run by path with `python -I -S`: it needs no more of a path than its own package."""
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
+
+TYPE_CHECKING = False  # `typing` would cost the guardian 1.8 MiB
+if TYPE_CHECKING:
+    from orchestrator.supervise.guardian import Guarded
 
 
 def boot() -> int:
-    """Put this package on the path, do without TLS (2 MiB that asyncio would load), and supervise."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    """Put this package on the path, and guard a supervisor."""
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))  # noqa: PTH120 - pathlib would cost 2 MiB
+
+    from orchestrator.supervise.guardian import guard  # noqa: PLC0415 - needs the path set above
+
+    return guard(_supervise, sys.argv[1:])
+
+
+def _supervise(arguments: list[str], guarded: Guarded) -> int:
+    """Supervise, without TLS: 2 MiB that asyncio would load."""
     sys.modules["ssl"] = None  # type: ignore[assignment] # what `import ssl` takes as "there is none"
 
-    from orchestrator.supervise.main import main  # noqa: PLC0415 - needs the path set above
+    from orchestrator.supervise.main import main  # noqa: PLC0415 - the guardian goes without
 
-    return main()
+    return main(arguments, guarded)
 
 
 if __name__ == "__main__":

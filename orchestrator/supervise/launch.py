@@ -1,4 +1,4 @@
-"""Starting a supervisor from the command line: detached, or in place of this process."""
+"""Starting a guardian and its supervisor from the command line: detached, or in place of this process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import lock
+from orchestrator.supervise.guardian import command as guarding
 from orchestrator.supervise.process import MARKER
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -
     with home.supervisor_log.open("ab") as log:
         begun = log.tell()
         process = subprocess.Popen(
-            [*_command(home.name), "--ready-fd", str(writable), *(["--hold"] if hold else [])],
+            command(home, *(["--hold"] if hold else []), ready=writable),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -52,11 +53,16 @@ def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -
     until = time.monotonic() + _WITHIN
     while process.poll() is None and time.monotonic() < until:
         time.sleep(0.005)
-    if lock.holder(home.lock) is not None and _listens(home, until):
+    if is_guarded(home) and _listens(home, until):
         return
     said = home.supervisor_log.read_bytes()[begun:].decode(errors="replace").strip()
     kind = RefusedError if process.returncode == RefusedError.exit_code else HftstackError
     raise kind("the supervisor did not start", where=str(home.supervisor_log), detail=said or None)
+
+
+def is_guarded(home: StackHome) -> bool:
+    """Tell whether the stack has a supervisor, or a guardian that is about to start one."""
+    return lock.holder(home.lock) is not None or lock.holder(home.guardian_lock) is not None
 
 
 def _listens(home: StackHome, until: float) -> bool:
@@ -69,11 +75,11 @@ def _listens(home: StackHome, until: float) -> bool:
 
 def become(home: StackHome, environ: Mapping[str, str], deployment: Path) -> NoReturn:
     """Replace this process by a supervisor in the foreground that brings a deployment in at once."""
-    command = [*_command(home.name), "--foreground", "--deployment", str(deployment)]
+    words = command(home, "--foreground", "--deployment", str(deployment))
     os.chdir("/")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(command[0], command, environment(environ))  # noqa: S606 - the point: no shell, this very process
+    os.execve(words[0], words, environment(environ))  # noqa: S606 - the point: no shell, this very process
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -81,5 +87,7 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: environ[key] for key in _KEPT if key in environ and key != MARKER}
 
 
-def _command(stack: str) -> list[str]:
-    return [sys.executable, "-I", "-S", str(_BOOT), stack]
+def command(home: StackHome, *arguments: str, ready: int | None = None) -> list[str]:
+    """Return the program of a stack's guardian; `arguments` are its supervisor's, `ready` a descriptor to say so on."""
+    words = guarding(str(home.guardian_lock), home.name, *arguments, ready=ready)
+    return [sys.executable, "-I", "-S", str(_BOOT), *words]

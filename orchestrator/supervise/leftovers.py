@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.supervise import process as processes
+from orchestrator.supervise.family import children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -39,6 +40,7 @@ class Leftovers:
         self._spared = spared
         self._prefix = prefix
         self._note = note
+        self.guardian: int | None = None
         self._sweeps: set[asyncio.Task[None]] = set()
 
     def sweep(self, process: Process) -> None:
@@ -54,10 +56,14 @@ class Leftovers:
             self._later(self.clear(strays))
 
     def find(self) -> dict[int, str]:
-        """Return pid -> command of what still carries a marker of this stack, or is an orphan handed to us."""
+        """Return pid -> command of what still carries a marker of this stack, or is an orphan handed to us.
+
+        Orphans of a unit that an earlier supervisor started are handed to the guardian.
+        """
         mains = self._mains()
         found = [pid for pid in processes.members(self._prefix) if pid not in mains]
-        found += [pid for pid in processes.children() if pid not in mains and pid not in self._spared]
+        handed = [*children(), *(children(self.guardian) if self.guardian is not None else [])]
+        found += [pid for pid in handed if pid not in mains and pid not in self._spared and pid != os.getpid()]
         return {pid: processes.command_line(pid) for pid in found if processes.identity(pid) is not None}
 
     async def clear(self, pids: Iterable[int]) -> None:
@@ -73,7 +79,7 @@ class Leftovers:
     def reap(self) -> None:
         """Reap orphans that have ended."""
         known = self._mains() | self._spared
-        for pid in processes.children():
+        for pid in children():
             if pid not in known and processes.identity(pid) is None:
                 with suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)

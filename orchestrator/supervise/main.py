@@ -21,10 +21,12 @@ from orchestrator.supervise import lock, records
 from orchestrator.supervise.operations import Operations
 from orchestrator.supervise.process import MARKER
 from orchestrator.supervise.supervisor import Supervisor
+from orchestrator.supervise.ward import Ward
 
 if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
+    from orchestrator.supervise.guardian import Guarded
 
 _HAND_OVER: float = 0.0005
 """Seconds after which the journal's thread gives the interpreter back to the loop, a tenth of Python's default."""
@@ -33,11 +35,10 @@ _IDLE: float = 10.0
 """Seconds after which a supervisor that was started and never given anything to do leaves."""
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str], guarded: Guarded) -> int:
     """Supervise a stack until it is down. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="hftstack-supervisor", allow_abbrev=False)
     parser.add_argument("stack")
-    parser.add_argument("--ready-fd", type=int, help="where to write a line once the socket listens")
     parser.add_argument("--hold", action="store_true", help="start nothing that is down")
     parser.add_argument("--deployment", type=Path, help="what to bring in at once")
     parser.add_argument("--foreground", action="store_true", help="tell events on stderr")
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         held = lock.acquire(stack_home.lock)
         if held is None:
             raise RefusedError(f"{options.stack} is supervised already, by pid {lock.holder(stack_home.lock)}")
-        return asyncio.run(_run(options, stack_home, brought))
+        return asyncio.run(_run(options, stack_home, brought, guarded))
     except HftstackError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment | None) -> int:
+async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment | None, guarded: Guarded) -> int:
     supervisor = Supervisor(options.stack, home, home.marker, listen=_Teller().tell if options.foreground else _ignore)
     operations = Operations(supervisor)
     loop = asyncio.get_running_loop()
@@ -75,15 +76,14 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
+    ward = Ward(guarded, supervisor, operations, terminate)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, terminate)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     supervisor.begin(hold=options.hold or brought is not None)
     await supervisor.swept()
     server = await listen(home.socket, operations.methods())
-    if options.ready_fd is not None:
-        os.write(options.ready_fd, b"ready\n")
-        os.close(options.ready_fd)
+    ward.begin()
     if brought is not None:
         supervisor.apply(brought)
     else:
@@ -96,6 +96,7 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
     await supervisor.end()
     if not supervisor.pids():
         shutil.rmtree(home.runtime, ignore_errors=True)
+    ward.end(home)
     return 0
 
 

@@ -97,6 +97,29 @@ def read_small(path: str) -> bytes:
         os.close(descriptor)
 
 
+def is_zombie_of(who: ProcessId) -> bool:
+    """Tell whether this very process has ended and waits to be reaped."""
+    try:
+        found = _stat(who.pid)
+    except OSError:
+        return False
+    return found == (who, "Z")
+
+
+def zombie_code(who: ProcessId) -> int | None:
+    """Return the exit code of a zombie, negative for a signal; None when it is none, or hidden from us.
+
+    Field 52 of /proc/PID/stat, in the form of waitpid(2)'s status (proc_pid_stat(5)).
+    """
+    try:
+        fields = read_small(f"/proc/{who.pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return None
+    if fields[:1] != [b"Z"] or int(fields[19]) != who.start:
+        return None
+    return os.waitstatus_to_exitcode(int(fields[49]))
+
+
 def boot_id() -> str:
     """Return the kernel's name for this boot (random(4), /proc/sys/kernel/random/boot_id)."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -141,10 +164,11 @@ class Process:
         """Take the exit code after the pidfd became readable, without waiting.
 
         Returns whether the process is reaped, or not ours to reap, and the code: negative for a signal, None when
-        nobody can know it. A dead child that a debugger holds is not reaped yet.
+        nobody can know it. A dead child that a debugger holds is not reaped yet. One that is not ours is the
+        guardian's, who keeps it as a zombie until told that its end has been acted upon.
         """
         if not self.child:
-            return True, None
+            return True, zombie_code(self.id)
         try:
             result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
         except ChildProcessError:
@@ -196,8 +220,7 @@ def spawn(command: Command) -> Gated:
     Its output goes straight to the log file, never through us. Raises SpawnError.
     """
     env = {**command.env, MARKER: command.marker}
-    unshare = shutil.which("unshare") if command.own_user_namespace else None
-    prefix = () if unshare is None else (unshare, *_UNSHARE)
+    prefix = own_user_namespace() if command.own_user_namespace else ()
     slack = "" if command.timer_slack is None else str(command.timer_slack)
     argv = ["/bin/sh", "-c", _GATE, "gate", command.cwd, slack, *prefix, *command.argv]
     try:
@@ -218,7 +241,7 @@ def spawn(command: Command) -> Gated:
                 ],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=[number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN],
+                setsigdef=ignored_signals(),
             )
         except OSError as error:
             os.close(gate)
@@ -240,6 +263,11 @@ def spawn(command: Command) -> Gated:
         raise SpawnError("cannot watch a process: it has no entry in /proc")
     process = Process(found[0], pidfd, child=True, marker=f"{command.marker}/{pid}", log=command.log)
     return Gated(process, gate)
+
+
+def ignored_signals() -> list[signal.Signals]:
+    """Return the signals that a program started by us would find ignored, Python's SIGPIPE among them."""
+    return [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
 
 
 def apply_resources(pid: int, wanted: Resources, nofile: tuple[int, int] | None = None) -> None:
@@ -335,14 +363,6 @@ def _pids() -> list[int]:
         return [int(entry.name) for entry in entries if entry.name.isdecimal()]
 
 
-def children() -> list[int]:
-    """Return the pids of our own children, those included that were handed to us as the subreaper."""
-    try:
-        return [int(pid) for pid in read_small(f"/proc/self/task/{os.getpid()}/children").split()]
-    except OSError:
-        return []
-
-
 def become_subreaper() -> None:
     """Have orphans of our descendants handed to us instead of init (PR_SET_CHILD_SUBREAPER, prctl(2))."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -394,15 +414,24 @@ def is_member(pid: int, process: Process) -> bool:
         return False
 
 
+def own_user_namespace() -> tuple[str, ...]:
+    """Return the words that start a command in a user namespace of its own, none where there is no unshare(1).
+
+    Its creator, which is us, holds CAP_SYS_NICE over what runs there (user_namespaces(7)).
+    """
+    unshare = shutil.which("unshare")
+    return () if unshare is None else (unshare, *_UNSHARE)
+
+
 def user_namespaces_work() -> bool:
     """Tell whether an ordinary user may start a process in a user namespace of its own (unshare(1))."""
-    unshare = shutil.which("unshare")
-    if unshare is None:
+    prefix = own_user_namespace()
+    if not prefix:
         return False
     try:
         pid = os.posix_spawn(
-            unshare,
-            [unshare, *_UNSHARE, "true"],
+            prefix[0],
+            [*prefix, "true"],
             {"PATH": os.environ.get("PATH", os.defpath)},
             file_actions=[(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)],
         )

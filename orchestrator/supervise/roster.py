@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import process as processes
+from orchestrator.supervise.family import children
 from orchestrator.supervise.process import Process
 from orchestrator.supervise.unit import ending
 
@@ -26,6 +27,7 @@ class Roster:
     """Holds a process for each unit that runs, and tells `gone` when it and its heirs have ended.
 
     `units` is the processes by unit, shared with whoever looks; `spared` are the pids of other children of ours.
+    `release` is told the pid of each that was the guardian's child, once its end has been acted upon.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Roster:
         ledger: Ledger,
         note: Callable[[str | None, str, str], None],
         gone: Callable[[str, Process, int | None], None],
+        release: Callable[[int], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._units = units
@@ -45,6 +48,7 @@ class Roster:
         self._ledger = ledger
         self._note = note
         self._gone = gone
+        self._release = release
         self._codes: dict[str, int | None] = {}
 
     def keep(self) -> None:
@@ -64,17 +68,20 @@ class Roster:
             return
         process.close()
         heirs = self._heirs(process)
-        if heirs and self._inherit(name, process, heirs, code):
+        if not heirs or not self._inherit(name, process, heirs, code):
+            del self._units[name]
+            self._gone(name, process, self._codes.pop(name, code))
+        if not process.child:
+            self._release(process.id.pid)
+        if name in self._units:
             return
-        del self._units[name]
-        self._gone(name, process, self._codes.pop(name, code))
         self._loop.call_later(_RECORD_AFTER, self.keep)
 
     def _heirs(self, process: Process) -> list[ProcessId]:
         """Return what the unit started that outlives its main process: orphans that were handed to us."""
         mains = {other.id.pid for other in self._units.values()} | self._spared
         try:
-            pids = processes.children() if process.child else list(processes.members(process.marker))
+            pids = children() if process.child else list(processes.members(process.marker))
         except OSError:
             return []  # could not look; the sweep looks again
         pids = [pid for pid in pids if pid not in mains]

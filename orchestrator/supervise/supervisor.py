@@ -35,7 +35,18 @@ from orchestrator.supervise.report import describe
 from orchestrator.supervise.roster import Roster
 from orchestrator.supervise.starter import ForeignChannelError, Starter
 from orchestrator.supervise.termination import Termination
-from orchestrator.supervise.unit import Exited, Kill, Note, Observed, Soften, Spawn, SpawnFailed, Terminate, Tick
+from orchestrator.supervise.unit import (
+    Exited,
+    Kill,
+    Note,
+    Observed,
+    Soften,
+    Spawn,
+    SpawnFailed,
+    Terminate,
+    Tick,
+    ending,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,10 +84,12 @@ class Supervisor:
             ledger=self._ledger,
             note=self.note,
             gone=self._gone,
+            release=self._acknowledge,
         )
         self._termination = Termination(self._processes)
         self._leftovers = Leftovers(self._processes, self._spared, prefix, self.note)
         self._checks = Checks(self._spared, self.note)
+        self._release: Callable[[int], None] = lambda _: None
         self._inbox: deque[tuple[str, Event]] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -89,6 +102,14 @@ class Supervisor:
         return self._loop.time()
 
     # Beginning and end
+
+    def guarded_by(self, guardian: int, release: Callable[[int], None]) -> None:
+        """Have a parent that keeps zombies until `release` is called with their pid."""
+        self._leftovers.guardian = guardian
+        self._release = release
+
+    def _acknowledge(self, pid: int) -> None:
+        self._release(pid)
 
     def begin(self, *, hold: bool) -> None:
         """Read the records and take over what runs. Raises RefusedError for records that cannot be read.
@@ -113,6 +134,9 @@ class Supervisor:
         if adoption.processes:
             self._roster.keep()
         self._leftovers.end_strays()
+        for name, end in adoption.ended.items():
+            self.note(name, "adopted", f"pid {end.id.pid}, which had ended: {ending(end.code)}")
+            self.feed(name, Exited(end.code))
         unwanted = [name for name, unit in self.graph.units.items() if unit.alive and not unit.wanted]
         self._become(rules.stop(self.graph, unwanted, "not wanted", self.now()))
         self._drain()
@@ -152,6 +176,16 @@ class Supervisor:
             if started_from(process.marker) == self._starter.digest(spec):
                 units[spec.name] = replace(unit, running=spec)
         self.graph = replace(self.graph, units=units)
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start units and what they need."""
+        self._become(rules.start(self.graph, names, self.now()))
+        self._drain()
+
+    def restart(self, names: Iterable[str], reason: str) -> None:
+        """Stop units and start them again; the graph takes care of what hangs below them."""
+        self._become(rules.restart(self.graph, names, reason, self.now()))
+        self._drain()
 
     def stop(self, names: Iterable[str], reason: str, *, hurry: bool = False) -> None:
         """Stop units and what hangs below them; the graph takes care of the order."""
@@ -193,7 +227,7 @@ class Supervisor:
                 name,
                 self.graph,
                 pid=pids.get(name),
-                view=self.watch.view(name),
+                watch=self.watch,
                 log=self._starter.log_of(name, self._processes.get(name)),
                 now=now,
                 wall=wall,

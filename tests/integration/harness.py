@@ -159,17 +159,23 @@ class Machine:
 
     def supervisor(self) -> int:
         """Return the supervisor's pid as it recorded it beside its lock."""
-        return int((self.state / "lock").read_text())
+        return int(until((self.state / "lock").read_text))
+
+    def guardian(self) -> int:
+        """Return the guardian's pid as it recorded it beside its lock."""
+        return int(until((self.state / "guardian.lock").read_text))
 
     def kill_supervisor(self) -> None:
-        pid = self.supervisor()
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: not _lives(pid))
+        """Kill the supervisor and, before it, the guardian that would start the next one."""
+        for pid in (self.guardian(), self.supervisor()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not _lives(self.guardian()) and not _lives(self.supervisor()))
 
     def supervise(self) -> None:
-        """Start a supervisor as nobody but a guardian would: it brings back what is wanted."""
+        """Start a guardian as systemd would: its supervisor brings back what is wanted."""
         boot = Path(__file__).parents[2] / "orchestrator/supervise/boot.py"
-        self._run([sys.executable, "-I", "-S", str(boot), "s"])
+        self._run([sys.executable, "-I", "-S", str(boot), "--lock", str(self.state / "guardian.lock"), "s"])
 
     def other(self, *argv: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a process beside the stack, in its folder; it ends with the test."""

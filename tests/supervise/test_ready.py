@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.deployment.model import Endpoint, Health, ReadyCheck
-from orchestrator.supervise import process
+from orchestrator.supervise.family import children
 from orchestrator.supervise.ready import until_ready
 from tests.supervise.specs import service
 
@@ -37,10 +37,10 @@ def _reach(check: ReadyCheck | None, log: Path, then: Callable[[], None] | None 
         await asyncio.wait([waiting])
         return reached
 
-    before = set(process.children())
+    before = set(children())
     reached = asyncio.run(run())
     assert spared == set()
-    assert set(process.children()) <= before
+    assert set(children()) <= before
     return reached
 
 

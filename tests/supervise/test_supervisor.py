@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.homes import locate
 from orchestrator.deployment.model import Deployment, File, Limit, ReadyCheck, Restart, RestartPolicy, UnitSpec
 from orchestrator.errors import HftstackError, RefusedError, UsageError
-from orchestrator.supervise import records
+from orchestrator.supervise import lock, records
+from orchestrator.supervise.launch import command
 from orchestrator.supervise.records import Intent, Intents, UnitIntent
 from tests.children import until
 from tests.supervise.specs import bot, service
@@ -27,7 +27,6 @@ from tests.supervise.specs import bot, service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BOOT = Path(__file__).parents[2] / "orchestrator/supervise/boot.py"
 _ONE_RESTART = Restart(RestartPolicy.ON_FAILURE, limit=Limit(1, 600.0))
 
 
@@ -65,7 +64,7 @@ class _Program:
 
     def begin(self, *options: str) -> subprocess.Popen[bytes]:
         with (self.folder / "err").open("wb") as err:
-            argv = [sys.executable, "-I", "-S", str(_BOOT), "s", *options]
+            argv = command(self.home, *options)
             process = subprocess.Popen(argv, env=self.environ, stdin=subprocess.DEVNULL, stderr=err)
         self._started.append(process)
         return process
@@ -108,6 +107,9 @@ class _Program:
         for process in self._started:
             process.kill()
             process.wait()
+        supervisor = lock.holder(self.home.lock)
+        if supervisor:
+            os.kill(supervisor, signal.SIGKILL)
         needle = os.fsencode(self.folder)
         prefix = f"HFTSTACK_UNIT={os.geteuid()}/{self.home.home.digest}/".encode()
         for _ in range(50):
@@ -144,7 +146,7 @@ def test_a_second_supervisor_of_a_stack_is_refused(program: _Program) -> None:
     first = program.start()
     second = program.begin()
     assert second.wait(20) == 7
-    assert f"supervised already, by pid {first.pid}" in program.said()
+    assert f"guarded already, by pid {first.pid}" in program.said()
 
 
 def test_sigterm_is_an_ordered_down_and_exit_0(program: _Program) -> None:
@@ -279,7 +281,8 @@ def test_logs_are_kept_a_file_a_start_and_not_for_ever(program: _Program) -> Non
 
 
 def test_an_orphan_is_reaped_and_no_zombie_stays(program: _Program) -> None:
-    supervisor = program.start()
+    program.start()
     program.apply(_shell(service("a"), "setsid sh -c 'sleep 0.05' & exec sleep 1000"))
-    children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
+    supervisor = lock.holder(program.home.lock)
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
     until(lambda: children.read_text().split() == [str(program.units()["a"]["pid"])])

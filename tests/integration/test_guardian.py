@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.children import until
+from tests.integration.harness import Machine, lives, pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+def _zombies(parent: int) -> list[int]:
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()
+    return [int(pid) for pid in found if not lives(int(pid))]
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not lives(pid))
+
+
+def _is_supervised_by_another(machine: Machine, before: int) -> Callable[[], bool]:
+    return lambda: machine.supervisor() != before and bool(machine.units())
+
+
+def _while_unsupervised(machine: Machine, happens: Callable[[], None]) -> None:
+    """Let something happen between a supervisor's death and the next one's beginning."""
+    guardian, supervisor = machine.guardian(), machine.supervisor()
+    os.kill(guardian, signal.SIGSTOP)
+    try:
+        _kill(supervisor)
+        happens()
+    finally:
+        os.kill(guardian, signal.SIGCONT)
+    until(_is_supervised_by_another(machine, supervisor))
+
+
+def _long_lived(**unit: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+    return {"services": {"s1": {"command": ["sleep", "1000"], **unit}}}
+
+
+def test_a_supervisor_that_is_killed_is_replaced_and_no_unit_notices(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    before, guardian, supervisor = machine.pids(), machine.guardian(), machine.supervisor()
+    _kill(supervisor)
+    until(_is_supervised_by_another(machine, supervisor))
+    machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["bf"]["level"] == "fresh")
+    assert machine.pids() == before
+    assert machine.guardian() == guardian
+    assert all(unit["restarts"] == 0 for unit in machine.units().values())
+    machine.down()
+    until(lambda: not lives(guardian))
+
+
+def test_supervisors_killed_at_random_moments_leave_one_process_a_unit(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    chance = random.Random(7)  # noqa: S311 - moments, not secrets
+    for _ in range(15):
+        supervisor = machine.supervisor()
+        if chance.random() < 0.5:
+            connector = machine.members().get("bf", [])
+            if connector:
+                os.kill(connector[0], signal.SIGKILL)
+        _kill(supervisor)
+        until(lambda supervisor=supervisor: machine.supervisor() != supervisor)  # type: ignore[misc]
+    machine.until_units(lambda units: units["bf"]["level"] == "fresh" and units["mm"]["level"] == "ready")
+    assert {unit: len(pids) for unit, pids in machine.members().items()} == {"bf": 1, "mm": 1}
+    machine.down()
+
+
+def test_an_exit_code_survives_the_supervisor(machine: Machine) -> None:
+    machine.write(_long_lived())
+    machine.up()
+    before = machine.pids()["s1"]
+    assert before is not None
+    _while_unsupervised(machine, lambda: _kill(before))
+    machine.until_units(lambda units: units["s1"]["level"] == "ready" and units["s1"]["pid"] != before)
+    assert any(unit == "s1" and what == "exit" and text == "SIGKILL" for unit, what, text in machine.journal())
+    until(lambda: not _zombies(machine.guardian()))
+    machine.down()
+
+
+def test_a_bot_that_finished_while_nobody_supervised_is_not_started_again(machine: Machine) -> None:
+    script = "import signal, sys; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0)); print('set', flush=True); "
+    machine.write({"bots": {"once": {"command": ["python3", "-c", script + "signal.pause()"]}}})
+    machine.up()
+    until(lambda: "set" in machine.log("once"))
+    before = machine.pids()["once"]
+    assert before is not None
+
+    def finish() -> None:
+        os.kill(before, signal.SIGUSR1)
+        until(lambda: not lives(before))
+
+    _while_unsupervised(machine, finish)
+    machine.until_units(lambda units: units["once"]["state"] == "finished")
+    machine.down()
+
+
+def test_a_supervisor_whose_guardian_is_killed_takes_its_place(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    before, guardian, supervisor = machine.pids(), machine.guardian(), machine.supervisor()
+    _kill(guardian)
+    until(_is_supervised_by_another(machine, supervisor))
+    assert machine.guardian() == supervisor
+    assert _parent(machine.supervisor()) == supervisor
+    machine.until_units(lambda units: units["mm"]["level"] == "ready")
+    assert machine.pids() == before
+    # and that one guards: units that a later supervisor starts are seen to end
+    again = machine.supervisor()
+    _kill(again)
+    until(_is_supervised_by_another(machine, again))
+    connector = before["bf"]
+    assert connector is not None
+    _kill(connector)
+    machine.until_units(lambda units: units["bf"]["level"] == "fresh" and units["bf"]["pid"] != connector)
+    machine.down()
+    until(lambda: not lives(supervisor))
+
+
+def test_both_killed_leave_the_units_running_and_up_takes_them_over(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    before = machine.pids()
+    machine.kill_supervisor()
+    shown = machine.hftstack("status", "s")
+    assert shown.code == 5
+    assert "without a supervisor" in shown.said
+    machine.up()
+    assert machine.pids() == before
+    machine.down()
+
+
+def test_sigterm_to_the_guardian_is_an_ordered_down(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    guardian = machine.guardian()
+    os.kill(guardian, signal.SIGTERM)
+    until(lambda: not lives(guardian))
+    assert machine.left() == {}
+    assert machine.happened("exit") == ["mm", "bf"]
+
+
+def test_sigterm_while_no_supervisor_lives_is_obeyed_by_the_next(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    guardian, supervisor = machine.guardian(), machine.supervisor()
+    os.kill(guardian, signal.SIGSTOP)
+    _kill(supervisor)
+    os.kill(guardian, signal.SIGTERM)
+    os.kill(guardian, signal.SIGCONT)
+    until(lambda: not lives(guardian))
+    assert machine.left() == {}
+
+
+def test_orphans_handed_to_the_guardian_are_reaped(machine: Machine) -> None:
+    machine.write(_long_lived(command=["sh", "-c", "while read -r line <$0/go; do (setsid sleep 0 &); done", "."]))
+    os.mkfifo(machine.folder / "go")
+    machine.up()
+    supervisor = machine.supervisor()
+    _kill(supervisor)
+    until(_is_supervised_by_another(machine, supervisor))
+    for _ in range(5):
+        with (machine.folder / "go").open("w", encoding="utf-8") as go:
+            go.write("once\n")
+    until(lambda: not _zombies(machine.guardian()))
+    machine.down()
+
+
+def test_an_up_that_meets_a_guardian_without_a_supervisor_waits_for_the_next(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    before, guardian = machine.pids(), machine.guardian()
+    os.kill(guardian, signal.SIGSTOP)
+    _kill(machine.supervisor())
+    asked = machine.begin("up", machine.file)
+    os.kill(guardian, signal.SIGCONT)
+    done = asked.done()
+    assert done.code == 0, done.said
+    assert machine.pids() == before
+    assert machine.guardian() == guardian
+    machine.down()
