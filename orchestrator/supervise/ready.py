@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from orchestrator.supervise import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,41 +81,11 @@ async def _holds(check: ReadyCheck, spec: UnitSpec, spared: set[int]) -> bool:
 
 
 async def _succeeds(argv: tuple[str, ...], spec: UnitSpec, spared: set[int]) -> bool:
-    loop = asyncio.get_running_loop()
-    script = 'cd -- "$1" && shift && exec "$@"'
-    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    timeout = max(_TRY, spec.health.startup)
     try:
-        pid = os.posix_spawn(
-            "/bin/sh",
-            ["/bin/sh", "-c", script, "ready", spec.cwd, *argv],
-            dict(spec.env),
-            file_actions=null,
-            setsid=True,
-        )
+        return await program.run(argv, cwd=spec.cwd, env=dict(spec.env), timeout=timeout, spared=spared) == 0
     except OSError:
         return False
-    try:
-        pidfd = os.pidfd_open(pid)
-    except OSError:
-        os.kill(pid, signal.SIGKILL)
-        return False
-    spared.add(pid)
-    ended = asyncio.Event()
-    loop.add_reader(pidfd, ended.set)
-    try:
-        async with asyncio.timeout(max(_TRY, spec.health.startup)):
-            await ended.wait()
-    except TimeoutError:
-        return False
-    else:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    finally:
-        loop.remove_reader(pidfd)
-        os.close(pidfd)
-        if not ended.is_set():
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        spared.discard(pid)
 
 
 async def _until_logged(pattern: str, log: str) -> None:
