@@ -46,6 +46,8 @@ def complete(document: Document, path: Path, read: Callable[[Path], Document]) -
     layers = [document]
     named = [path]
     while isinstance((layer := layers[-1]).data, dict) and KEY in layer.data:
+        if _POINTER in layer.faulty:
+            raise _broken(layers)
         try:
             base = _named(layer.data[KEY], layer)
             _check_chain([*named, base])
