@@ -1,33 +1,27 @@
-"""What can be asked of a supervisor over its socket: apply, abort, down, status, events."""
+"""What can be asked of a supervisor over its socket about the whole stack: apply, abort, down, status, events."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
 from orchestrator.deployment.diff import difference
-from orchestrator.deployment.model import FORMAT, Deployment, Kind
+from orchestrator.deployment.model import FORMAT, Deployment
+from orchestrator.deployment.partial import narrowed
 from orchestrator.errors import RefusedError, UsageError
-from orchestrator.supervise.graph import unmet
-from orchestrator.supervise.process import command_line
-from orchestrator.supervise.report import instant, is_reached
-from orchestrator.supervise.unit import State
+from orchestrator.supervise.graph import needed
+from orchestrator.supervise.listening import listen, listening
+from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
+from orchestrator.supervise.report import instant
+from orchestrator.supervise.settlement import gone, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from orchestrator.control.server import Connection, Handler
-    from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.supervisor import Supervisor
-    from orchestrator.supervise.unit import Unit
-
-
-_LASTS: Final = 0.25
-"""Seconds that a unit without a check must have run before `up` believes in it."""
 
 
 class Operations:
@@ -39,6 +33,7 @@ class Operations:
         self._begun: WeakKeyDictionary[Connection, tuple[str, ...]] = WeakKeyDictionary()
         self._downs = 0
         self.leave = asyncio.Event()
+        self._orders = Orders(supervisor, self._is_leaving)
 
     @property
     def is_idle(self) -> bool:
@@ -53,6 +48,7 @@ class Operations:
             "down": self.down,
             "status": self.status,
             "events": self.events,
+            **self._orders.methods(),
         }
 
     async def status(self, _: Connection, __: dict[str, Any]) -> dict[str, Any]:
@@ -70,38 +66,50 @@ class Operations:
 
     async def events(self, connection: Connection, _: dict[str, Any]) -> dict[str, Any]:
         """From now on, tell this client every event."""
-        self._listen(connection)
+        listen(self._supervisor, connection)
         return {}
 
     async def apply(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
         """Bring a deployment in and return when every unit is ready or one has failed.
 
-        Params: `deployment`; `timeout` in seconds or null. The result's `reached` is false with `blocked`, the names of
-        the units that did not reach their target, when one failed or the time ran out.
+        Params: `deployment`; `timeout` in seconds or null; `only`, the units that are brought in and started with what
+        they need, or null for all. The result's `reached` is false with `blocked`, the names of the units that did not
+        reach their target, when one failed or the time ran out.
         """
-        deployment = _deployment(params)
-        timeout = params.get("timeout")
-        if timeout is not None and not isinstance(timeout, int | float):
-            raise UsageError("timeout must be seconds or null")
         supervisor = self._supervisor
+        timeout = seconds(params)
+        deployment, only = self._brought_in(params)
         self._refuse_apply(deployment)
         change = difference(supervisor.deployment if supervisor.pids() else None, deployment)
-        was_down = tuple(spec.name for spec in deployment.units if not self._was_wanted(spec.name))
+        specs = [spec for spec in deployment.units if only is None or spec.name in only]
+        was_down = tuple(spec.name for spec in specs if not self._was_wanted(spec.name))
         self._applying = connection.pid
         self._begun[connection] = was_down
-        heard = self._listen(connection)
         try:
-            supervisor.apply(deployment)
-            blocked = await self._settled(deployment, timeout)
+            with listening(supervisor, connection):
+                supervisor.apply(deployment, only=only)
+                blocked = await settled(supervisor, specs, timeout, self._is_leaving)
         finally:
             self._applying = None
-            supervisor.listeners.discard(heard)
         return {
             "reached": not blocked,
             "blocked": blocked,
             "change": codec.plain(change),
             "units": supervisor.describe(),
         }
+
+    def _brought_in(self, params: dict[str, Any]) -> tuple[Deployment, tuple[str, ...] | None]:
+        """Return the deployment to bring in, and the units to start; None for all. Raises UsageError, RefusedError."""
+        deployment = _deployment(params)
+        if params.get("only") is None:
+            return deployment, None
+        specs = {spec.name: spec for spec in deployment.units}
+        only = needed(specs, known(params["only"], deployment.stack, specs))
+        running = self._supervisor.deployment if self._supervisor.pids() else None
+        return narrowed(running, deployment, only), only
+
+    def _is_leaving(self) -> bool:
+        return self._downs > 0 or self.leave.is_set()
 
     def _was_wanted(self, name: str) -> bool:
         unit = self._supervisor.graph.units.get(name)
@@ -111,7 +119,7 @@ class Operations:
         supervisor = self._supervisor
         if deployment.stack != supervisor.stack:
             raise UsageError(f"this supervisor runs {supervisor.stack}, not {deployment.stack}")
-        if self._downs or self.leave.is_set():
+        if self._is_leaving():
             raise RefusedError(f"{supervisor.stack} is being stopped", hint="wait for `hftstack down` to end")
         if self._applying is not None:
             raise RefusedError(
@@ -125,51 +133,6 @@ class Operations:
                 hint="give this one another `name:`, or stop that one first",
             )
 
-    async def _settled(self, deployment: Deployment, timeout: float | None) -> list[str]:  # noqa: ASYNC109 - a request's own
-        """Return the units that did not reach their target, none when all did."""
-        supervisor = self._supervisor
-        begun = supervisor.now()
-        limits: dict[str, float] = {}
-        while True:
-            now = supervisor.now()
-            blocked = []
-            young = False
-            over = timeout is not None and now - begun >= timeout
-            waking = [] if timeout is None else [begun + timeout]
-            for spec in deployment.units:
-                unit = supervisor.graph.units.get(spec.name)
-                if unit is None:
-                    continue
-                if is_reached(unit, spec):
-                    proven_at = unit.spawned + _LASTS if _is_unchecked(spec) and unit.alive else now
-                    if now < proven_at:
-                        young = True
-                        waking.append(proven_at)
-                    continue
-                blocked.append(spec.name)
-                if self._is_bounded_itself(spec, unit):
-                    limits.pop(spec.name, None)
-                else:
-                    limits.setdefault(spec.name, now + spec.health.startup + 1.0)
-                late = now >= limits.get(spec.name, now + 1)
-                over = over or late or unit.overdue or unit.state in {State.FAILED, State.STOPPED, State.LOST}
-                if spec.name in limits:
-                    waking.append(limits[spec.name])
-            if over or self._downs or not (blocked or young):
-                return blocked
-            await supervisor.changed(None if not waking else max(0.0, min(waking) - now))
-
-    def _is_bounded_itself(self, spec: UnitSpec, unit: Unit) -> bool:
-        """Tell whether a unit is stopping, or waits for another one that is itself on its way."""
-        if unit.state is State.STOPPING:
-            return True
-        graph = self._supervisor.graph
-        return unit.state is State.WAITING and any(
-            not is_reached(graph.units[edge.unit], graph.specs[edge.unit])
-            for edge in unmet(spec, graph.units, graph.specs)
-            if edge.unit in graph.specs
-        )
-
     async def abort(self, connection: Connection, _: dict[str, Any]) -> dict[str, Any]:
         """Stop what this connection's `apply` started, in reverse; all of it is `down`."""
         supervisor = self._supervisor
@@ -181,7 +144,7 @@ class Operations:
         stopped = [name for name in begun if name in supervisor.pids()]
         try:
             supervisor.stop(begun, "interrupted")
-            await self._until_gone(begun)
+            await gone(supervisor, begun)
         finally:
             self._downs -= 1
         return {"stopped": stopped, "units": supervisor.describe(), "leftovers": {}}
@@ -192,19 +155,10 @@ class Operations:
         Params: `hurry` takes the grace away from bots; `force` goes on although a foreign bot is attached. Raises
         RefusedError that names it. `leftovers` of the result maps the pids that could not be ended to their command.
         """
-        strangers = self._supervisor.strangers()
-        if strangers and not params.get("force"):
-            name, pid = strangers[0]
-            raise RefusedError(
-                f"a bot that is not ours is attached to channel {name}: pid {pid} ({command_line(pid)})",
-                where=name,
-                hint="stop it first, or use --force: it will be blind",
-            )
-        heard = self._listen(connection)
-        try:
+        supervisor = self._supervisor
+        refuse_strangers(supervisor, supervisor.graph.units, force=bool(params.get("force")))
+        with listening(supervisor, connection):
             return await self._down(hurry=bool(params.get("hurry")))
-        finally:
-            self._supervisor.listeners.discard(heard)
 
     async def _down(self, *, hurry: bool) -> dict[str, Any]:
         self._downs += 1
@@ -212,7 +166,7 @@ class Operations:
         try:
             stopped = [unit["name"] for unit in supervisor.describe() if unit["pid"] is not None]
             supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
-            await self._until_gone(list(supervisor.graph.units))
+            await gone(supervisor, list(supervisor.graph.units))
             left = await supervisor.sweep_all()
         finally:
             self._downs -= 1
@@ -228,32 +182,6 @@ class Operations:
     async def terminate(self, *, hurry: bool) -> None:
         """Do what SIGTERM asks for: an ordered down."""
         await self._down(hurry=hurry)
-
-    async def _until_gone(self, names: Iterable[str]) -> None:
-        supervisor = self._supervisor
-        while any(
-            unit.alive and unit.state is not State.LOST
-            for name, unit in supervisor.graph.units.items()
-            if name in set(names)
-        ):
-            await supervisor.changed()
-
-    def _listen(self, connection: Connection) -> Any:  # noqa: ANN401 - a callable, kept to be removed
-        supervisor = self._supervisor
-
-        def heard(event: dict[str, Any]) -> None:
-            if connection.closed.is_set():
-                supervisor.listeners.discard(heard)
-            else:
-                connection.notify("event", event)
-
-        supervisor.listeners.add(heard)
-        return heard
-
-
-def _is_unchecked(spec: UnitSpec) -> bool:
-    """Tell whether nothing shows the unit to be ready but that it runs."""
-    return spec.kind is not Kind.CONNECTOR and spec.ready is None and not spec.attaches
 
 
 def _deployment(params: dict[str, Any]) -> Deployment:

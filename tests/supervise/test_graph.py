@@ -51,6 +51,12 @@ class Stage:
     def stop(self, *names: str, hurry: bool = False) -> Stage:
         return self._take(graphs.stop(self.graph, names or tuple(self.graph.units), "down", self.now, hurry=hurry))
 
+    def start(self, *names: str) -> Stage:
+        return self._take(graphs.start(self.graph, names, self.now))
+
+    def restart(self, *names: str) -> Stage:
+        return self._take(graphs.restart(self.graph, names, "restarted", self.now))
+
     def on(self, name: str, event: Event, *, after: float = 0.0) -> Stage:
         self.now += after
         return self._take(graphs.step(self.graph, name, event, self.now))
@@ -753,3 +759,95 @@ def test_the_operators_stop_of_a_connector_alone_takes_its_bots_down_first() -> 
     assert stage.took() == ["term bf"]
     stage.exit("bf", code=0)
     assert stage.states() == {"bf": "stopped", "mm": "waiting"}
+
+
+def _trading() -> Stage:
+    stage = Stage().apply(service("base"), connector("bf", "base"), connector("by"), bot("mm", "bf"), bot("nn", "by"))
+    return stage.climb()
+
+
+def test_what_a_unit_needs_is_everything_above_it_in_the_order_of_the_stack() -> None:
+    specs = _trading().graph.specs
+
+    assert graphs.needed(specs, ["mm"]) == ("base", "bf", "mm")
+    assert graphs.needed(specs, ["nn", "base"]) == ("base", "by", "nn")
+
+
+def test_an_operator_starts_a_unit_with_what_it_needs_and_nothing_else() -> None:
+    stage = _trading().stop()
+    while any(unit.alive for unit in stage.graph.units.values()):
+        stage.end()
+    stage.start("mm").climb()
+
+    states = {name: unit.state for name, unit in stage.graph.units.items()}
+    assert states == {
+        "base": State.UP,
+        "bf": State.UP,
+        "mm": State.UP,
+        "by": State.STOPPED,
+        "nn": State.STOPPED,
+    }
+
+
+def test_an_operators_start_clears_what_is_latched_above_too() -> None:
+    stage = Stage().apply(connector("bf", policy=RestartPolicy.NEVER), bot("mm", "bf")).climb()
+    stage.exit("bf", after=5.0).end()
+    assert stage.graph.units["bf"].state is State.FAILED
+    stage.start("mm").climb()
+
+    assert {unit.state for unit in stage.graph.units.values()} == {State.UP}
+
+
+def test_a_finished_bot_is_started_again_when_it_is_named_and_not_because_another_one_needs_it() -> None:
+    stage = Stage().apply(bot("first"), bot("second", "first")).climb()
+    stage.exit("first", code=0, after=5.0)
+    stage.start("second")
+    assert stage.graph.units["first"].state is State.FINISHED
+    stage.start("first")
+
+    assert stage.graph.units["first"].state is State.STARTING
+
+
+def test_an_operators_restart_takes_the_bots_along_in_order_and_counts_no_failure() -> None:
+    stage = _trading()
+    births = {name: unit.born for name, unit in stage.graph.units.items()}
+    stage.restart("bf")
+    states = {name: unit.state for name, unit in stage.graph.units.items()}
+    assert (states["mm"], states["bf"]) == (State.STOPPING, State.STOPPING)
+    assert stage.graph.units["bf"].stopping is not None
+    assert stage.graph.units["bf"].stopping.begun is None
+    stage.end().end().climb()
+
+    units = stage.graph.units
+    assert {unit.state for unit in units.values()} == {State.UP}
+    assert {name for name, unit in units.items() if unit.born > births[name]} == {"bf", "mm"}
+    assert (units["bf"].restarts, units["bf"].window, units["mm"].window) == (0, (), ())
+    assert units["mm"].restarts == 1
+
+
+def test_a_restart_of_what_is_stopped_or_failed_is_a_start() -> None:
+    stage = Stage().apply(connector("bf", policy=RestartPolicy.NEVER), service("base")).climb()
+    stage.exit("bf", after=5.0).stop("base").end()
+    stage.restart("bf", "base").climb()
+
+    assert {unit.state for unit in stage.graph.units.values()} == {State.UP}
+
+
+def test_a_restart_while_the_unit_is_being_stopped_brings_it_back() -> None:
+    stage = _trading().stop("nn").restart("nn").end().climb()
+
+    assert stage.graph.units["nn"].state is State.UP
+    assert stage.graph.units["nn"].wanted
+
+
+@pytest.mark.parametrize(
+    ("choice", "state"), [(OnRestart.STOP, State.STOPPED), (OnRestart.KEEP, State.UP), (OnRestart.RESTART, State.UP)]
+)
+def test_a_bot_follows_an_operators_restart_as_its_edge_says(choice: OnRestart, state: State) -> None:
+    stage = Stage().apply(connector("bf"), bot("mm", on_restart("bf", choice))).climb()
+    born = stage.graph.units["mm"].born
+    stage.restart("bf").end().end().climb()
+
+    assert stage.graph.units["bf"].state is State.UP
+    assert stage.graph.units["mm"].state is state
+    assert (stage.graph.units["mm"].born > born) == (choice is OnRestart.RESTART)
