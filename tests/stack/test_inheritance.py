@@ -167,7 +167,7 @@ connectors:
 bots: {mm: {depends_on: [gone]}}
 """) == [
         "base.yaml:7:65 /connectors/bf/config/a [variable-unset]",
-        "base.yaml:8:44 /connectors/bf/restart/limit/restarts [out-of-range]",
+        "base.yaml:8:45 /connectors/bf/restart/limit/restarts [out-of-range]",
         "stack.yaml:3:22 /connectors/bf/stop/grace [duration]",
         "stack.yaml:4:26 /bots/mm/depends_on/0 [unknown-unit]",
     ]  # fmt: skip
