@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.build import toolchain, workspace
 from orchestrator.build.cargo import Cargo
 from orchestrator.build.request import CONNECTOR, BuildRequest, BuildResult
-from orchestrator.build.store import store
+from orchestrator.build.store import in_place, store
 from orchestrator.errors import BuildError
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def ensure(
     cargo = Cargo(program, {**environment, **_libclang(cargo, manifest, metadata, request, environment)})
 
     locked, warnings = _locked(request, metadata.workspace_root)
+    if request.again:
+        names = sorted({program.package for program in request.programs})
+        cargo.clean((*_profile(request), "--manifest-path", str(manifest)), names, cwd=metadata.workspace_root)
     built = cargo.build(
         (*options, *locked),
         cwd=metadata.workspace_root,
@@ -55,7 +58,7 @@ def ensure(
                 f"cargo built no binary {name!r} of package {wanted.package!r}",
                 hint="does the target need features of its own (required-features)?",
             )
-        binaries[wanted] = store(executable, request.store)
+        binaries[wanted] = in_place(executable) if request.store is None else store(executable, request.store)
     return BuildResult(
         binaries=MappingProxyType(binaries),
         features=request.features,
@@ -87,7 +90,6 @@ def command_options(request: BuildRequest, metadata: Metadata) -> tuple[str, ...
     and `default_features: false` still concerns the connector only.
     """
     names = sorted({program.package for program in request.programs})
-    profile = ("--release",) if request.profile == "release" else ("--profile", request.profile)
     if names == [CONNECTOR.package]:
         manifest = metadata.package(CONNECTOR.package).manifest_path
         packages: tuple[str, ...] = ()
@@ -100,13 +102,17 @@ def command_options(request: BuildRequest, metadata: Metadata) -> tuple[str, ...
             others = (metadata.package(name) for name in names if name != CONNECTOR.package)
             features += [f"{package.name}/default" for package in others if "default" in package.features]
     return (
-        *profile,
+        *_profile(request),
         "--manifest-path",
         str(manifest),
         *packages,
         *(("--features", ",".join(features)) if features else ()),
         *(() if request.default_features else ("--no-default-features",)),
     )
+
+
+def _profile(request: BuildRequest) -> tuple[str, ...]:
+    return ("--release",) if request.profile == "release" else ("--profile", request.profile)
 
 
 def _environment(request: BuildRequest, environ: Mapping[str, str]) -> dict[str, str]:

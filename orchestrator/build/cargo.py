@@ -16,7 +16,7 @@ from orchestrator.build.metadata import Metadata, parse
 from orchestrator.errors import BuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,14 @@ class Cargo:
             raise _failure("cargo build failed", meter.words, messages, default_features=default_features)
         meter.finish(messages.artifacts, rebuilt=messages.rebuilt)
         return Built(executables=messages.executables, rebuilt=messages.rebuilt, seconds=time.monotonic() - started)
+
+    def clean(self, options: tuple[str, ...], packages: Sequence[str], *, cwd: Path) -> None:
+        """Forget what was compiled of these packages. Raises BuildError."""
+        words: list[str] = []
+        chosen = [word for name in packages for word in ("--package", name)]
+        argv = ["clean", "--color", "never", *options, *chosen]
+        if self._run(argv, cwd=cwd, stdout=words.append, stderr=words.append) != 0:
+            raise _failure("cargo clean failed", words)
 
     def _run(
         self, arguments: list[str], *, cwd: Path, stdout: Callable[[str], None], stderr: Callable[[str], None]

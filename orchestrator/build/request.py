@@ -37,16 +37,17 @@ class BuildRequest:
 
     Args:
         start: folder of the stack file, where the walk up for a workspace begins.
-        store: folder that keeps binaries by digest.
+        store: folder that keeps binaries by digest; None leaves them where cargo put them.
         source: workspace that the stack file names, absolute.
         programs: what to build; the features concern CONNECTOR only.
         features: union of the features of all connectors.
         env: `build.env`, over the caller's environment.
         locked: None means `--locked` wherever a Cargo.lock exists.
+        again: compile the programs' own packages even when cargo finds nothing changed.
     """
 
     start: Path
-    store: Path
+    store: Path | None
     programs: tuple[Program, ...] = (CONNECTOR,)
     source: Path | None = None
     features: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class BuildRequest:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     rustflags: tuple[str, ...] = ()
     locked: bool | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

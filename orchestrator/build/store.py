@@ -20,7 +20,7 @@ _CAPABILITIES: Final = "security.capability"
 
 @dataclass(frozen=True, slots=True)
 class StoredBinary:
-    """An executable that nothing rewrites, known by the SHA-256 of its bytes in hexadecimal."""
+    """An executable, known by the SHA-256 of its bytes in hexadecimal; nothing rewrites one that lies in a store."""
 
     path: Path
     sha256: str
@@ -54,6 +54,15 @@ def store(source: Path, root: Path) -> StoredBinary:
             hint="set HFTSTACK_HOME to a folder on another file system",
         )
     return StoredBinary(target, sha256, warnings)
+
+
+def in_place(source: Path) -> StoredBinary:
+    """Return an executable as it lies where cargo put it. Raises RefusedError when it cannot be read."""
+    try:
+        with source.open("rb") as reader:
+            return StoredBinary(source, _copied(reader, lambda _: None))
+    except OSError as error:
+        raise RefusedError(f"cannot read the binary: {error.strerror}", where=str(source)) from None
 
 
 def _place(reader: IO[bytes], name: str, root: Path) -> tuple[str, Path]:

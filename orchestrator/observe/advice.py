@@ -67,13 +67,19 @@ def advise(unit: dict[str, Any], spec: UnitSpec, log: Sequence[str]) -> str | No
     """Return what to try, for a unit's object of `status` and its last lines; None when nothing is known."""
     if unit["exit"] == -signal.SIGBUS:
         return "SIGBUS is how a full /dev/shm shows: df -h /dev/shm; plan 8 MB for each connector and each bot"
-    text = "\n".join(log)
-    for kinds, pattern, advice in _LOGGED:
-        if spec.kind in kinds and re.search(pattern, text):
-            return advice.format(stream=_stream(spec))
+    if (known := by_words(spec.kind, "\n".join(log), stream=_stream(spec))) is not None:
+        return known
     if unit["exit"] == -signal.SIGKILL and unit["pid"] is None:
         return "it was killed from outside; when memory ran out, `dmesg` says so"
     return _stuck(unit, spec)
+
+
+def by_words(kind: Kind, text: str, *, stream: str) -> str | None:
+    """Return what to try by what a unit of that kind wrote last; `stream` names its exchange for people."""
+    for kinds, pattern, advice in _LOGGED:
+        if kind in kinds and re.search(pattern, text):
+            return advice.format(stream=stream)
+    return None
 
 
 def _stuck(unit: dict[str, Any], spec: UnitSpec) -> str | None:

@@ -217,3 +217,19 @@ def test_libclang_is_demanded_only_by_a_graph_that_loads_it(workspace: Workspace
         build.ensure(workspace.request(locked=False), environ=nowhere)
     assert "libclang" in caught.value.message
     assert "libclang-dev" in (caught.value.hint or "")
+
+
+def test_without_a_store_a_binary_stays_where_cargo_put_it(workspace: Workspace) -> None:
+    request = replace(workspace.request(), store=None)
+    built = build.ensure(request, environ=workspace.environ).binaries[CONNECTOR]
+
+    assert built.path == workspace.root / "target/release/connector"
+    assert built.sha256 == hashlib.sha256(built.path.read_bytes()).hexdigest()
+    assert not workspace.store.exists()
+
+
+def test_what_is_asked_for_again_is_compiled_although_nothing_changed(workspace: Workspace) -> None:
+    build.ensure(workspace.request(), environ=workspace.environ)
+
+    assert not build.ensure(workspace.request(), environ=workspace.environ).rebuilt
+    assert build.ensure(replace(workspace.request(), again=True), environ=workspace.environ).rebuilt
