@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.stack import load as load_stack
+from orchestrator import venue
+from orchestrator.cli import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def load(file: Path, environ: Mapping[str, str]) -> Stack:
-    """Return the validated stack. Raises StackError."""
-    return load_stack(file, environ)
+    """Return the validated stack, and tell its warnings. Raises StackError."""
+    stack = venue.load(file, environ)
+    for warning in stack.warnings:
+        terminal.say(str(warning))
+    return stack
 
 
 def summary(stack: Stack) -> str:

@@ -1,0 +1,178 @@
+"""Every URL of a connector against the network of its stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.venue import url
+from orchestrator.venue.hosts import HOSTS, VENUES, exchange_domain, fitting, resembles
+from orchestrator.venue.remark import Remark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from orchestrator.stack.draft import Configured
+    from orchestrator.venue.hosts import Endpoint, Host
+
+NETWORKS: Final = ("mainnet", "testnet", "demo", "local")
+
+ENDPOINTS: Final[dict[str, dict[str, Endpoint]]] = {
+    "binancefutures": {"stream_url": "stream", "api_url": "rest"},
+    "binancespot": {"stream_url": "stream", "api_url": "rest", "ws_api_url": "ws-api"},
+    "bybit": {"public_url": "stream", "private_url": "stream", "trade_url": "stream", "rest_url": "rest"},
+}
+"""Connector type -> its keys with URLs, and which endpoint of the exchange each is for."""
+
+_DEMO_ON_MAINNET: Final = frozenset({"public_url", "trade_url"})
+"""Bybit's demo has a private stream and REST of its own, and no other."""
+
+_BYBIT_PATHS: Final = {"private_url": "/v5/private", "trade_url": "/v5/trade"}
+
+
+class Boundary(NamedTuple):
+    """What a stack says of where its connectors may go: its network, and hosts that are no exchange's."""
+
+    network: str
+    allowed: Mapping[str, int]
+    """Host -> its index in the file's list."""
+
+
+class Sight(NamedTuple):
+    """A URL as it stands in a connector's config; `key` is None in a connector of an unknown type."""
+
+    unit: str
+    kind: str
+    parts: tuple[str | int, ...]
+    key: str | None
+    configured: Configured
+    url: url.Url
+
+    def remark(self, rule: str, message: str, hint: str | None) -> Remark:
+        """Return a finding at this URL."""
+        return Remark(rule, (self.unit,), self.parts, message, hint, config=self.configured)
+
+
+def sights(unit: str, kind: str, configured: Configured) -> Iterator[Sight | Remark]:
+    """Yield the well-formed URLs of a connector, and of a connector of an unknown type those that are malformed."""
+    known = ENDPOINTS.get(kind)
+    for parts, text in _texts(configured.table, ()):
+        key = parts[0] if len(parts) == 1 and isinstance(parts[0], str) else None
+        if known is not None and key not in known:
+            continue
+        try:
+            parsed = url.parse(text)
+        except url.UrlError as error:
+            if known is None:
+                message = f"this text {error.message}, and stands for a URL"
+                yield Remark("url", (unit,), parts, message, error.hint, config=configured)
+            continue
+        yield Sight(unit, kind, parts, None if known is None else key, configured, parsed)
+
+
+def _texts(value: object, parts: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the texts that are, or should be, URLs."""
+    if isinstance(value, str):
+        key = next((part for part in reversed(parts) if isinstance(part, str)), "")
+        if value and ("://" in value or key.lower().endswith(("url", "uri"))):
+            yield parts, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, (*parts, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*parts, index))
+
+
+def check(sight: Sight, boundary: Boundary) -> Iterator[Remark]:
+    """Yield what is wrong with where a URL leads."""
+    known = HOSTS.get(sight.url.host)
+    if known is None:
+        yield from _unlisted(sight, boundary)
+        return
+    wrong = _wrong_endpoint(sight, known)
+    if wrong is not None:
+        yield wrong
+    elif known.network != boundary.network and not _is_demo_mix(sight, known, boundary):
+        message = f"{sight.url.origin} is {known.network}, the stack says {boundary.network}"
+        yield sight.remark("network-mismatch", message, _other_network(sight, known, boundary))
+    if sight.url.scheme not in url.ENCRYPTED:
+        secure = "https" if sight.url.scheme == "http" else "wss"
+        yield sight.remark("url-scheme", f"{sight.url.origin} is not encrypted", f"write {secure}://")
+
+
+def _unlisted(sight: Sight, boundary: Boundary) -> Iterator[Remark]:
+    host, origin, network = sight.url.host, sight.url.origin, boundary.network
+    domain = exchange_domain(host)
+    if domain is not None and network != "mainnet":
+        message = f"{origin} is a host of {domain} that may be mainnet, the stack says {network}"
+        yield sight.remark("network-mismatch", message, _of_this_network(sight, network))
+    elif host in boundary.allowed or (network == "local" and url.is_loopback(host)):
+        return
+    elif url.is_loopback(host):
+        message = f"{origin} is this machine, the stack says {network}"
+        yield sight.remark(
+            "network-mismatch", message, f"set network: local, or add allow_hosts: [{host}] for a proxy to {network}"
+        )
+    else:
+        near = resembles(host)
+        message = f"{origin} is no exchange's host" + (f", though it resembles {near}" if near else "")
+        hint = f"a proxy or a fake needs allow_hosts: [{host}] in the stack file"
+        if near is not None:
+            hint = _of_this_network(sight, network)
+        yield sight.remark("unknown-host", message, hint)
+
+
+def _wrong_endpoint(sight: Sight, known: Host) -> Remark | None:
+    if sight.url.port is not None and sight.url.port not in known.ports:
+        ports = " or ".join(map(str, known.ports))
+        return sight.remark("wrong-endpoint", f"{sight.url.origin} has a port of its own", f"write :{ports}, or none")
+    if sight.key is None:
+        return None
+    venue, endpoint = VENUES[sight.kind], ENDPOINTS[sight.kind][sight.key]
+    if (known.venue, known.endpoint) != (venue, endpoint):
+        message = f"{sight.url.host} is the {known.endpoint} endpoint of {known.venue}, not the {endpoint} of {venue}"
+        right = next(fitting(venue, endpoint, known.network), None)
+        return sight.remark("wrong-endpoint", message, f"use {right}" if right else None)
+    if sight.kind == "bybit":
+        return _wrong_bybit(sight, known)
+    return None
+
+
+def _wrong_bybit(sight: Sight, known: Host) -> Remark | None:
+    assert sight.key is not None  # noqa: S101 - of a known type
+    if known.network == "demo" and sight.key in _DEMO_ON_MAINNET:
+        message = f"{sight.url.host} has the private stream only"
+        return sight.remark("wrong-endpoint", message, "write stream.bybit.com here: Bybit's demo shares it")
+    path = _BYBIT_PATHS.get(sight.key)
+    if path is not None and sight.url.path.rstrip("/") != path:
+        return sight.remark("wrong-endpoint", f"{sight.key} does not lead to {path}", f"end it with {path}")
+    if sight.key == "public_url" and not sight.url.path.startswith("/v5/public/"):
+        return sight.remark(
+            "wrong-endpoint", "public_url does not lead to /v5/public/CATEGORY", "end it with /v5/public/linear"
+        )
+    return None
+
+
+def _is_demo_mix(sight: Sight, known: Host, boundary: Boundary) -> bool:
+    """Tell whether this is the mainnet stream that Bybit's demo shares; its private stream and REST are apart."""
+    return (
+        sight.kind == "bybit"
+        and boundary.network == "demo"
+        and known.network == "mainnet"
+        and sight.key in _DEMO_ON_MAINNET
+    )
+
+
+def _other_network(sight: Sight, known: Host, boundary: Boundary) -> str:
+    return f"{_of_this_network(sight, boundary.network)}, or set network: {known.network}"
+
+
+def _of_this_network(sight: Sight, network: str) -> str:
+    if network == "local":
+        return "use an address of this machine"
+    if sight.key is None:
+        return f"use a URL of {network}"
+    endpoint = ENDPOINTS[sight.kind][sight.key]
+    host = next(fitting(VENUES[sight.kind], endpoint, network), None)
+    scheme = "https" if endpoint == "rest" else "wss"
+    return f"use a URL of {network}" if host is None else f"use {scheme}://{host}"
