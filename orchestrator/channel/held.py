@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,14 +28,7 @@ def detached(pid: int, place: Callable[[str], Path | None]) -> str | None:
     `place` maps a held file's name to the path where it should lie, None for files of no interest. None also when the
     process is gone or its descriptors may not be read (another user's, or a binary with file capabilities).
     """
-    directory = Path(f"/proc/{pid}/fd")
-    try:
-        with os.scandir(directory) as entries:
-            descriptors = [entry.name for entry in entries]
-    except OSError:
-        return None
-    for descriptor in descriptors:
-        held = directory / descriptor
+    for held in _descriptors(pid):
         try:
             name = held.readlink().name.removesuffix(_DELETED)
             path = place(name)
@@ -43,3 +37,21 @@ def detached(pid: int, place: Callable[[str], Path | None]) -> str | None:
         except OSError:
             continue
     return None
+
+
+def holds(pid: int, file: tuple[int, int]) -> bool:
+    """Tell whether the process has the file of that identity open; False also when its descriptors may not be read."""
+    for held in _descriptors(pid):
+        with suppress(OSError):
+            if identity(held) == file:
+                return True
+    return False
+
+
+def _descriptors(pid: int) -> list[Path]:
+    directory = Path(f"/proc/{pid}/fd")
+    try:
+        with os.scandir(directory) as entries:
+            return [directory / entry.name for entry in entries]
+    except OSError:
+        return []

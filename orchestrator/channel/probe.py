@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Who holds the connector's port of one service. `port` is ours; `others` are pids of living processes."""
+    """Who holds the connector's port of one service.
+
+    `port` is ours; `others` are pids of living processes. Where ports cannot be read, `tagged` means that our process
+    uses the service and `others` do too; not `legible`: who else does cannot be seen.
+    """
 
     port: Port | None = None
     others: tuple[int, ...] = ()
     dead: bool = False
     dropped: bool = False
     tagged: bool = False
+    legible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Probe:
             return self._scan(nodes, pid)
         except OSError as error:
             path = "" if error.filename is None else f": {error.filename}"
-            return Reading(Verdict.UNVERIFIED, detail=f"cannot look: {error.strerror}{path}")
+            return Reading(Verdict.UNVERIFIED, detail=f"cannot look: {error.strerror}{path}", users=None)
 
     def fast(self) -> tuple[BotLink, ...] | None:
         """Return the bots' counters by one pread a service and one a bot.
@@ -123,6 +128,7 @@ class Probe:
             version=outgoing.version or incoming.version,
             bots=tuple(link.read() for link in links),
             detail=detail,
+            users=_users(outgoing, sender),
         )
 
     def _is_steady(self, nodes: Nodes, outgoing: View, incoming: View, pid: int) -> bool:
@@ -148,7 +154,10 @@ class Probe:
     def _claim(self, nodes: Nodes, files: ServiceFiles, view: View, ports: tuple[Port, ...], pid: int | None) -> _Claim:
         if view.state is State.UNKNOWN:
             tagged = nodes.tagged(files.digest)
-            return _Claim(others=tuple(sorted(tagged - {pid})), tagged=pid in tagged)
+            users = tuple(sorted(tagged - {pid}))
+            if pid is None or pid in tagged:
+                return _Claim(others=users, tagged=pid is not None)
+            return _Claim(others=users, tagged=files.is_held_by(pid), legible=False)
         ours: Port | None = None
         others: list[int] = []
         dead = dropped = False
@@ -263,3 +272,9 @@ class Probe:
             connection.close()
         self._connections = links
         return tuple(links.values())
+
+
+def _users(view: View, claim: _Claim) -> tuple[int, ...] | None:
+    if view.state is not State.UNKNOWN:
+        return ()
+    return None if claim.tagged and not claim.legible else claim.others

@@ -21,13 +21,15 @@ class StaticConfig:
     """What a probe needs of a static config.
 
     `dynamic` is the key that ends the name of the dynamic segment: the hash, since 0.10 the service's unique id.
-    Capacities are numbers of ports; None where the file does not say.
+    Capacities are numbers of ports, `version` is that of iceoryx2, written since 0.10; None where the file does not
+    say.
     """
 
     name: str
     dynamic: str
     max_publishers: int | None
     max_subscribers: int | None
+    version: tuple[int, int, int] | None = None
 
 
 def parse_static_config(content: bytes, digest: str) -> StaticConfig:
@@ -53,7 +55,13 @@ def parse_static_config(content: bytes, digest: str) -> StaticConfig:
         dynamic=digest if payload is None or unique is None else str(payload + (unique << 64)),
         max_publishers=_number(pattern, "max_publishers"),
         max_subscribers=_number(pattern, "max_subscribers"),
+        version=_version(_table(document, "iceoryx2_version")),
     )
+
+
+def _version(table: dict[str, object]) -> tuple[int, int, int] | None:
+    major, minor, patch = (_number(table, key) for key in ("major", "minor", "patch"))
+    return None if major is None or minor is None or patch is None else (major, minor, patch)
 
 
 def _table(parent: dict[str, object], key: str) -> dict[str, object]:

@@ -50,6 +50,8 @@ class Reading:
 
     `owner` is the pid of a living owner of one of the connector's ports, None when there is none or when it lives in
     another pid namespace. `version` is the iceoryx2 version that made the channel. `detail` is one clause for people.
+    `users` stand in for `bots` where the ports cannot be read: pids of the other living processes that have opened the
+    connector's outgoing service, None where not even that can be seen.
     """
 
     verdict: Verdict
@@ -57,3 +59,4 @@ class Reading:
     version: tuple[int, int, int] | None = None
     bots: tuple[BotLink, ...] = ()
     detail: str | None = None
+    users: tuple[int, ...] | None = ()

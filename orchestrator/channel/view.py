@@ -9,6 +9,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.channel.held import holds
 from orchestrator.channel.layout import LAYOUTS, WORD, Layout, Port, parse_container, parse_ports, parse_version
 from orchestrator.channel.service import StaticConfig, parse_static_config, service_hash
 
@@ -94,6 +95,10 @@ class ServiceFiles:
         """Tell, in one pread, that no port came or went since the last look; False after a look that found none."""
         return self._segment is not None and self._segment.unchanged()
 
+    def is_held_by(self, pid: int) -> bool:
+        """Tell whether the process has the dynamic segment open, as far as its descriptors may be read."""
+        return self._segment is not None and holds(pid, self._segment.identity)
+
     def place(self, name: str) -> Path | None:
         """Return where a static config or dynamic segment of this service of that name should lie, else None."""
         if name == self._path.name:
@@ -135,6 +140,8 @@ class ServiceFiles:
                 segment = self._segment = _Segment(path, static, self.name)
         except FileNotFoundError:
             self.close()
+            if static.version is not None and static.version not in LAYOUTS:
+                return _unknown(static.version)
             return View(State.CORRUPT, f"static config of {self.name} without dynamic segment")
         return segment.read()
 
@@ -144,6 +151,11 @@ class ServiceFiles:
         if name is None:
             raise FileNotFoundError
         return SHARED_MEMORY / name
+
+
+def _unknown(version: tuple[int, int, int]) -> View:
+    text = ".".join(map(str, version))
+    return View(State.UNKNOWN, f"iceoryx2 {text} is not a version that hftstack can read", version)
 
 
 class _Segment:
@@ -180,8 +192,7 @@ class _Segment:
             return View(State.UNFINISHED, f"dynamic segment of {self._service} is not initialised")
         layout = LAYOUTS.get(version)
         if layout is None:
-            text = ".".join(map(str, version))
-            return View(State.UNKNOWN, f"iceoryx2 {text} is not a version that hftstack can read", version)
+            return _unknown(version)
         self._offset, length = layout.watch
         self._buffer = bytearray(length)
         self._buffers = [self._buffer]

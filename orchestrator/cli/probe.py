@@ -84,18 +84,20 @@ def _look(name: str, location: Location, pid: int | None) -> dict[str, Any]:
         "owner": reading.owner,
         "iceoryx2": None if reading.version is None else ".".join(map(str, reading.version)),
         "bots": [
-            {"pid": link.pid, "written": link.written, "lag": link.lag, "command": command_line(link.pid)}
-            for link in reading.bots
+            {"pid": bot, "written": written, "lag": lag, "command": command_line(bot)}
+            for bot, written, lag in (
+                *((link.pid, link.written, link.lag) for link in reading.bots),
+                *((user, None, None) for user in reading.users or ()),
+            )
         ],
         "detail": reading.detail,
     }
 
 
 def _row(channel: dict[str, Any], units: dict[int, str]) -> tuple[str, ...]:
-    bots = ", ".join(
-        f"{units.get(bot['pid'], 'pid')} {bot['pid']}: {bot['written']} written, lag {bot['lag']}"
-        for bot in channel["bots"]
-    )
+    bots = ", ".join(_bot(bot, units) for bot in channel["bots"])
+    if bots and channel["verdict"] == Verdict.UNVERIFIED.value:
+        bots = f"{channel['detail']}: {bots}"
     return (
         channel["channel"],
         channel["verdict"],
@@ -103,3 +105,8 @@ def _row(channel: dict[str, Any], units: dict[int, str]) -> tuple[str, ...]:
         channel["iceoryx2"] or "-",
         bots or channel["detail"] or "-",
     )
+
+
+def _bot(bot: dict[str, Any], units: dict[int, str]) -> str:
+    who = f"{units.get(bot['pid'], 'pid')} {bot['pid']}"
+    return who if bot["written"] is None else f"{who}: {bot['written']} written, lag {bot['lag']}"

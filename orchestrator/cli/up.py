@@ -17,6 +17,7 @@ from orchestrator.errors import NotReachedError
 from orchestrator.observe import logs
 from orchestrator.observe.climb import Climb
 from orchestrator.observe.failure import explain
+from orchestrator.observe.status import unverified
 from orchestrator.observe.table import duration
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class _Watch:
 
 
 def _tell(deployment: Deployment, result: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> int:
+    for warning in unverified(result["units"]):
+        terminal.say(f"warning: {warning}")
     if result["reached"]:
         click.echo(f"{_done(result['change'], climbed, seconds)}.  hftstack status | logs -f | down")
         return 0

@@ -58,6 +58,19 @@ def _row(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> tuple
     )
 
 
+def unverified(units: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each channel that runs unverified: what that means for the units on it."""
+    warnings = []
+    for unit in units:
+        if unit["channel"] is not None and unit["channel"]["verdict"] == "unverified":
+            bots = [
+                other["name"] for other in units if other["proven"] is False and unit["name"] in other["depends_on"]
+            ]
+            blind = f", {', '.join(bots)} counted as attached unproven" if bots else ""
+            warnings.append(f"{unit['name']} runs unverified: {unit['channel']['detail']}{blind}; messages not watched")
+    return warnings
+
+
 def seconds(text: str) -> float:
     """Return an RFC 3339 instant as seconds since the epoch."""
     return datetime.fromisoformat(text).astimezone(UTC).timestamp()
@@ -72,7 +85,8 @@ def _remark(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
         return unit["unclean"] or ("" if unit["exit"] is None else f"exit {unit['exit']}")
     if unit["channel"] is not None:
         return _channel(unit, units)
-    return f"on {', '.join(unit['depends_on'])}" if unit["depends_on"] else ""
+    parts = [f"on {', '.join(unit['depends_on'])}"] if unit["depends_on"] else []
+    return ", ".join([*parts, "unproven"] if unit["proven"] is False else parts)
 
 
 def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
@@ -81,11 +95,13 @@ def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
         verdict = channel["verdict"] or "not seen yet"
         return f"{verdict}: {channel['detail']}" if channel["detail"] else verdict
     parts = []
-    if channel["verdict"] == "unverified":
-        parts.append(f"unverified: {channel['detail']}")
     bots = channel["bots"]
     silent = channel["silent"]
-    if not bots:
+    if channel["verdict"] == "unverified":
+        parts.append(f"unverified: {channel['detail']}")
+    if channel["verdict"] == "unverified" and all(bot["lag"] is None for bot in bots):
+        parts.append(f"used by {', '.join(str(bot['pid']) for bot in bots)}" if bots else "no bot can be seen")
+    elif not bots:
         parts.append("no bot")
     elif silent is None or silent > _SILENT:
         blind = [other["name"] for other in units if unit["name"] in other["depends_on"] and other["kind"] == "bot"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.deployment.model import reaches
+from orchestrator.deployment.model import Level, reaches
 from orchestrator.supervise.graph import unmet
 from orchestrator.supervise.sockets import Proof
 from orchestrator.supervise.unit import State
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.graph import Graph
     from orchestrator.supervise.unit import Unit
-    from orchestrator.supervise.watch import View
+    from orchestrator.supervise.watch import View, Watch
 
 
 def instant(seconds: float) -> str:
@@ -31,11 +31,12 @@ def is_reached(unit: Unit, spec: UnitSpec) -> bool:
 
 
 def describe(
-    name: str, graph: Graph, *, pid: int | None, view: View | None, log: str | None, now: float, wall: float
+    name: str, graph: Graph, *, pid: int | None, watch: Watch, log: str | None, now: float, wall: float
 ) -> dict[str, Any]:
     """Return one unit's object. `now` is the loop's clock and `wall` the same instant since the epoch, in seconds."""
     unit = graph.units[name]
     spec = graph.used(name)
+    view = watch.view(name)
     waits = unmet(graph.specs[name], graph.units, graph.specs) if name in graph.specs else ()
     return {
         "name": name,
@@ -46,7 +47,7 @@ def describe(
         "since": instant(wall - (now - unit.since)),
         "restarts": unit.restarts,
         "exit": unit.exit,
-        "proven": None if view is None or view.proof is Proof.NONE else view.proof is Proof.PROVEN,
+        "proven": _proven(unit, spec, watch),
         "channel": None if view is None else _channel(view, now),
         "wanted": unit.wanted,
         "target": spec.target.value,
@@ -59,13 +60,24 @@ def describe(
     }
 
 
+def _proven(unit: Unit, spec: UnitSpec, watch: Watch) -> bool | None:
+    """Tell whether the unit's level is proven: a connector's stream, or that a bot is attached; None: no question."""
+    view = watch.view(spec.name)
+    if view is not None:
+        return None if view.proof is Proof.NONE else view.proof is Proof.PROVEN
+    return False if unit.level is Level.READY and watch.unverified(spec.attaches) else None
+
+
 def _channel(view: View, now: float) -> dict[str, Any]:
     reading = view.reading
     version = None if reading is None or reading.version is None else ".".join(map(str, reading.version))
     return {
         "verdict": None if reading is None else reading.verdict.value,
         "iceoryx2": version,
-        "bots": [{"pid": link.pid, "written": link.written, "lag": link.lag} for link in view.bots],
+        "bots": [
+            *({"pid": link.pid, "written": link.written, "lag": link.lag} for link in view.bots),
+            *({"pid": user, "written": None, "lag": None} for user in (reading and reading.users) or ()),
+        ],
         "detail": None if reading is None else reading.detail,
         "rate": None if view.rate is None else round(view.rate, 3),
         "silent": None if view.moved is None else round(max(0.0, now - view.moved), 3),

@@ -50,6 +50,7 @@ class View:
     """What was last seen of one connector's channel. Instants are seconds of the loop's clock.
 
     `rate` is messages a second over all attached bots' connections, the fastest of them; None before two samples.
+    `unverified` is since when the channel cannot be verified.
     """
 
     probe: Probe
@@ -62,6 +63,7 @@ class View:
     due: float = 0.0
     full_due: float = 0.0
     bad_since: float | None = None
+    unverified: float | None = None
     written: dict[int, int] | None = None
     moved: float | None = None
     rate: float | None = None
@@ -79,6 +81,10 @@ class Watch:
     def view(self, name: str) -> View | None:
         """Return what was last seen of a connector's channel."""
         return self._views.get(name)
+
+    def unverified(self, connectors: Iterable[str]) -> tuple[str, ...]:
+        """Return those of these connectors whose channels cannot be verified: nor can who is attached to them."""
+        return tuple(name for name in connectors if name in self._views and self._views[name].unverified is not None)
 
     def track(self, name: str, spec: UnitSpec, pid: int) -> None:
         """Look at the channel of a connector that has just been started or adopted."""
@@ -133,7 +139,7 @@ class Watch:
                 events.append((name, Broken(broken)))
             elif view.level is not unit.level:
                 events.append((name, Observed(view.level)))
-        events.extend(self._bots(graph, units))
+        events.extend(self._bots(graph, units, now))
         return events
 
     def _is_climbing(self, name: str, unit: Unit, view: View, graph: Graph) -> bool:
@@ -149,6 +155,10 @@ class Watch:
             view.full_due = now + FULL
             view.reading = view.probe.scan(self._fresh_nodes(view, now), pid=view.pid)
             links = view.reading.bots
+            if view.reading.verdict is not Verdict.UNVERIFIED:
+                view.unverified = None
+            elif view.unverified is None:
+                view.unverified = now
             if view.spec.streams:
                 view.proof = self._proof(view, now) if view.reading.verdict in _HOLDS else Proof.NONE
         else:
@@ -192,22 +202,33 @@ class Watch:
             view.rate = max(gains) / (now - since) if gains else None
             view.sampled = (now, written)
 
-    def _bots(self, graph: Graph, units: Mapping[str, Process]) -> list[tuple[str, Event]]:
+    def _bots(self, graph: Graph, units: Mapping[str, Process], now: float) -> list[tuple[str, Event]]:
         events: list[tuple[str, Event]] = []
         for name, process in units.items():
             unit = graph.units[name]
             spec = graph.used(name)
             if spec.kind is not Kind.BOT or not spec.attaches or unit.stopping is not None:
                 continue
-            attached = all(self._is_attached(connector, process) for connector in spec.attaches)
+            age = now - unit.spawned
+            attached = all(self._is_attached(connector, process, age) for connector in spec.attaches)
             level = Level.READY if attached else Level.STARTED
             if level is not unit.level:
                 events.append((name, Observed(level)))
         return events
 
-    def _is_attached(self, connector: str, process: Process) -> bool:
+    def _is_attached(self, connector: str, process: Process, age: float) -> bool:
+        """Tell whether a bot that has run for `age` seconds is seen on a channel.
+
+        Where the channel cannot be verified, it counts when it has opened the service; where not even that can be seen,
+        when it has lived for a second.
+        """
         view = self._views.get(connector)
-        return view is not None and any(belongs(link.pid, process) for link in view.bots)
+        if view is None:
+            return False
+        users = () if view.reading is None else view.reading.users
+        if users is None:
+            return age >= COUNTS_AFTER
+        return any(belongs(pid, process) for pid in (*(link.pid for link in view.bots), *users))
 
     def strangers(self, connectors: Iterable[str], units: Mapping[str, Process]) -> list[tuple[str, int]]:
         """Return (connector, pid) of each bot on these connectors' channels that is none of our units' processes."""
@@ -217,8 +238,8 @@ class Watch:
             if view is None:
                 continue
             reading = view.probe.scan(scan_nodes(location(view.spec)), pid=view.pid)
-            links = [link.pid for link in reading.bots]
-            strange = [pid for pid in links if not any(belongs(pid, process) for process in units.values())]
+            seen = [*(link.pid for link in reading.bots), *(reading.users or ())]
+            strange = [pid for pid in seen if not any(belongs(pid, process) for process in units.values())]
             found.extend((name, pid) for pid in strange)
         return found
 
@@ -251,6 +272,9 @@ def location(spec: UnitSpec) -> Location:
 
 
 def _level(view: View, now: float) -> Level:
+    if view.unverified is not None and not reaches(view.level, Level.LIVE) and now - view.unverified < COUNTS_AFTER:
+        # its services are open; its ports, which cannot be seen, follow
+        return Level.STARTED
     if view.reading is None or view.reading.verdict not in _HOLDS:
         settled = view.bad_since is not None and now - view.bad_since >= COUNTS_AFTER
         if settled or not reaches(view.level, Level.LIVE):

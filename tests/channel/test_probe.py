@@ -19,7 +19,7 @@ from orchestrator.channel import Verdict, scan_nodes
 from orchestrator.channel.service import service_hash
 from tests.channel.look import Look
 from tests.children import until
-from tests.wheels import EARLIER, LATEST
+from tests.wheels import CURRENT, EARLIER, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,14 @@ def version(request: pytest.FixtureRequest) -> str:
     """The version that the simulated processes speak."""
     asked: str = request.param
     return asked
+
+
+@pytest.fixture
+def stranger() -> Iterator[int]:
+    """The pid of a process that has nothing to do with iceoryx2."""
+    with subprocess.Popen(["/bin/sleep", "600"]) as process:
+        yield process.pid
+        process.kill()
 
 
 def _connector(children: Children, look: Look, config: str | None = None) -> Child:
@@ -224,17 +232,21 @@ def test_a_static_config_of_something_else_is_corrupt(
     assert detail in (reading.detail or "")
 
 
+def _patch_version(look: Look) -> None:
+    for file in _dynamics(look):
+        with file.open("r+b") as segment:
+            segment.write(struct.pack("<Q", 0xB0000))
+
+
 def test_an_unknown_version_is_unverified_while_its_owner_lives_and_stale_after(
     children: Children, look: Look, home: Path
 ) -> None:
     connector = _connector(children, look)
-    for file in _dynamics(look):
-        with file.open("r+b") as segment:
-            segment.write(struct.pack("<Q", 0xB0000))
+    _patch_version(look)
     late = Look(home)
     reading = late(connector.pid)
     assert reading.verdict is Verdict.UNVERIFIED
-    assert (reading.owner, reading.version, reading.bots) == (connector.pid, (0, 11, 0), ())
+    assert (reading.owner, reading.version, reading.bots, reading.users) == (connector.pid, (0, 11, 0), (), ())
     assert "0.11.0" in (reading.detail or "")
     assert late.probe.fast() is None
     stranger = late(None)
@@ -242,6 +254,49 @@ def test_an_unknown_version_is_unverified_while_its_owner_lives_and_stale_after(
     assert str(connector.pid) in (stranger.detail or "")
     connector.kill()
     assert late(None).verdict is Verdict.STALE
+    late.close()
+
+
+def test_an_unknown_versions_users_are_named_in_place_of_its_bots(children: Children, look: Look, home: Path) -> None:
+    connector = _connector(children, look)
+    bots = [_bot(children, look, connector) for _ in range(2)]
+    _patch_version(look)
+    late = Look(home)
+    reading = late(connector.pid)
+    assert reading.verdict is Verdict.UNVERIFIED
+    assert reading.users == tuple(sorted(bot.pid for bot in bots))
+    bots[0].kill()
+    assert late(connector.pid).users == (bots[1].pid,)
+    late.close()
+
+
+def test_a_version_without_tags_is_unverified_while_its_owner_holds_the_segments(
+    children: Children, look: Look, home: Path, stranger: int
+) -> None:
+    connector = _connector(children, look)
+    _patch_version(look)
+    for tag in (home / "iox/nodes").glob("*/*.service_tag"):
+        tag.unlink()
+    late = Look(home)
+    reading = late(connector.pid)
+    assert (reading.verdict, reading.owner, reading.users) == (Verdict.UNVERIFIED, connector.pid, None)
+    assert late(stranger).verdict is Verdict.STARTING
+    late.close()
+
+
+@pytest.mark.parametrize("version", [CURRENT])
+def test_a_version_that_only_the_static_config_tells_is_unverified(children: Children, look: Look, home: Path) -> None:
+    connector = _connector(children, look)
+    for service in ("bf/ToBot", "bf/FromBot"):
+        file = _static(home, service)
+        content = file.read_text()
+        assert "minor = 10\n" in content
+        file.chmod(0o600)
+        file.write_text(content.replace("minor = 10\n", "minor = 11\n").replace("unique_value = ", "unique_value = 1"))
+        file.chmod(0o400)
+    late = Look(home)
+    reading = late(connector.pid)
+    assert (reading.verdict, reading.version) == (Verdict.UNVERIFIED, (0, 11, 0))
     late.close()
 
 
@@ -282,6 +337,7 @@ def test_files_of_another_user_are_unverified_and_named(children: Children, look
     with _as_somebody_else(home):
         reading = late(connector.pid)
     assert reading.verdict is Verdict.UNVERIFIED
+    assert reading.users is None
     assert "Permission denied" in (reading.detail or "")
     assert str(home / "iox") in (reading.detail or "")
     late.close()
@@ -425,14 +481,6 @@ def test_monitors_of_unknown_processes_are_closed_in_time(children: Children, lo
 
 _WORDS = st.sampled_from([struct.pack("<Q", word) for word in (0, 0x60001, 0x80001, 0x90003, 0xA0000, 0xB0000)])
 _STATICS = st.one_of(st.binary(max_size=300), st.just(b'service_name = "bf/ToBot"\n'))
-
-
-@pytest.fixture
-def stranger() -> Iterator[int]:
-    """The pid of a process that has nothing to do with iceoryx2."""
-    with subprocess.Popen(["/bin/sleep", "600"]) as process:
-        yield process.pid
-        process.kill()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)

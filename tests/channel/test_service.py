@@ -44,7 +44,7 @@ def test_before_0_10_the_hash_names_the_dynamic_segment() -> None:
 
 def test_since_0_10_a_unique_id_names_it() -> None:
     parsed = parse_static_config(_NEW.encode(), "the hash")
-    assert parsed == StaticConfig("bf/ToBot", "237684744121156477774372799718", 1, 200)
+    assert parsed == StaticConfig("bf/ToBot", "237684744121156477774372799718", 1, 200, (0, 10, 0))
 
 
 @pytest.mark.parametrize("content", [b"", b"service_name = 3", b"service_name = ", b"\xff", b"a = " + b"[" * 100_000])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.observe.status import is_well, lines, seconds
+from orchestrator.observe.status import is_well, lines, seconds, unverified
 from tests.observe.objects import channel, status, unit
 
 _NOON = seconds("2026-03-01T12:00:00.000Z")
@@ -51,6 +51,23 @@ def test_a_stack_reads_as_a_table() -> None:
             {"channel": channel(verdict="unverified", detail="version 0.99")},
             "unverified: version 0.99, 212/s, 1 bot, lag 3",
         ),
+        (
+            {
+                "channel": channel(
+                    verdict="unverified",
+                    detail="version 0.99",
+                    rate=None,
+                    silent=None,
+                    bots=[{"pid": 7, "written": None, "lag": None}, {"pid": 8, "written": None, "lag": None}],
+                )
+            },
+            "unverified: version 0.99, used by 7, 8",
+        ),
+        (
+            {"channel": channel(verdict="unverified", detail="cannot look", rate=None, silent=None, bots=[])},
+            "unverified: cannot look, no bot can be seen",
+        ),
+        ({"kind": "bot", "depends_on": ["x"], "proven": False}, "on x, unproven"),
         ({"state": "waiting", "reached": False, "waits_for": ["x", "y"]}, "waits for x, y"),
         ({"state": "waiting", "reached": False, "waits_for": ["x"], "why": "x restarted"}, "waits for x (x restarted)"),
         ({"state": "failed", "reached": False, "why": "exit 1"}, "exit 1"),
@@ -62,6 +79,19 @@ def test_a_stack_reads_as_a_table() -> None:
 )
 def test_the_last_column_says_what_matters(told: dict[str, Any], remark: str) -> None:
     assert _remark(unit(**told)) == remark
+
+
+def test_an_unverified_channel_is_a_warning_that_names_what_cannot_be_known() -> None:
+    units = [
+        unit(channel=channel(verdict="unverified", detail="version 0.99")),
+        unit("by", channel=channel()),
+        unit("mm", "bot", depends_on=["bf"], proven=False),
+        unit("nn", "bot", depends_on=["by"]),
+    ]
+    assert unverified(units) == [
+        "bf runs unverified: version 0.99, mm counted as attached unproven; messages not watched"
+    ]
+    assert unverified(units[1:]) == []
 
 
 def test_a_silent_channel_names_the_bots_that_are_blind() -> None:
