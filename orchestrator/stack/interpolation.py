@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DOLLAR: Final = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{)|(?P<bare>[A-Za-z_]))")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
+_REFERENCES: Final = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::\?[^{}]*)?\})+")
 _FORMS: Final = "write ${VAR}, ${VAR:-default} or ${VAR:?message}; $$ is a dollar sign"
 _URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
 
@@ -153,6 +154,16 @@ class _Expansion:
             Finding(pointer, message, "write it out: a reviewer must see it", "interpolation-forbidden")
         )
         return text
+
+
+def escape(text: str, parts: tuple[str, ...]) -> str:
+    """Return what has to stand in a stack file at a place for `text` to come out of the interpolation."""
+    return text if _must_be_literal(parts) else text.replace("$", "$$")
+
+
+def refers(text: str) -> bool:
+    """Tell whether `text` is made of references to variables alone, so that nothing of it is a value."""
+    return _REFERENCES.fullmatch(text) is not None
 
 
 def interpolate(data: dict[str, object], environ: Mapping[str, str]) -> tuple[dict[str, object], list[Finding]]:

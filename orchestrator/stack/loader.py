@@ -60,6 +60,11 @@ class _TooMuchError(Exception):
         self.place, self.message, self.hint, self.rule = place, message, hint, rule
 
 
+def is_text(plain: str) -> bool:
+    """Tell whether a scalar that stands without quotes is read as text: not as null, a boolean, a number or a merge."""
+    return _CORE.fullmatch(plain) is None
+
+
 def _place(node: yaml.Node) -> Place:
     return node.start_mark.line + 1, node.start_mark.column + 1
 

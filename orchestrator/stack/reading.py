@@ -124,12 +124,21 @@ def _draft(data: Mapping[str, object], reader: Reader) -> Draft:
     return Draft(data, {name: configured for name, configured in found.items() if configured is not None})
 
 
-def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
-    """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
+def document_at(path: Path) -> Document:
+    """Return what the stack file at `path` says, with what it extends; its variables are not replaced.
+
+    Raises:
+        StackError: there is no document to be had.
+    """
     try:
-        document = inheritance.complete(_read(path), path, _read)
+        return inheritance.complete(_read(path), path, _read)
     except textfile.UnreadableError as error:
         raise _unreadable(path, error) from None
+
+
+def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
+    """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
+    document = document_at(path)
     mistakes = _Mistakes(document)
     if not isinstance(document.data, dict):
         if not document.faulty:

@@ -6,14 +6,18 @@ A validator's message completes the sentence "VALUE ...": who reports it knows t
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from orchestrator.deployment.model import Alarm, Endpoint, Window
 from orchestrator.stack import durations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _NAME: Final = re.compile(NAME_PATTERN[1:-1])
@@ -218,22 +222,31 @@ def _nanoseconds(value: object, at_least: str, at_most: str) -> int:
 _DurationText = Annotated[str, Field(pattern=durations.PATTERN)]
 
 
-def seconds(at_least: str = "0s", at_most: str = "366d") -> PlainValidator:
-    """Return the validator of a duration that becomes seconds."""
+@dataclass(frozen=True, slots=True)
+class _Duration:
+    """A duration that becomes a number, `unit` nanoseconds each; as JSON it is text again."""
 
-    def validate(value: object) -> float:
-        return _nanoseconds(value, at_least, at_most) / 1e9
+    validate: Callable[[object], float]
+    unit: float
 
-    return PlainValidator(validate, json_schema_input_type=_DurationText)
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        validator = PlainValidator(self.validate, json_schema_input_type=_DurationText)
+        schema = validator.__get_pydantic_core_schema__(source, handler)
+        serialization = core_schema.plain_serializer_function_ser_schema(self._text, when_used="json")
+        return {**schema, "serialization": serialization}
+
+    def _text(self, number: float) -> str:
+        return durations.render(round(number * self.unit))
 
 
-def nanoseconds(at_least: str = "0s", at_most: str = "366d") -> PlainValidator:
-    """Return the validator of a duration that becomes nanoseconds."""
+def seconds(at_least: str = "0s", at_most: str = "366d") -> _Duration:
+    """Return the type of a duration that becomes seconds."""
+    return _Duration(lambda value: _nanoseconds(value, at_least, at_most) / 1e9, 1e9)
 
-    def validate(value: object) -> int:
-        return _nanoseconds(value, at_least, at_most)
 
-    return PlainValidator(validate, json_schema_input_type=_DurationText)
+def nanoseconds(at_least: str = "0s", at_most: str = "366d") -> _Duration:
+    """Return the type of a duration that becomes nanoseconds."""
+    return _Duration(lambda value: _nanoseconds(value, at_least, at_most), 1)
 
 
 def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
@@ -262,13 +275,21 @@ RegularExpression = Annotated[
 TcpEndpoint = Annotated[
     Endpoint,
     PlainValidator(_endpoint, json_schema_input_type=Annotated[str, Field(pattern=r":[0-9]{1,5}$")]),
-    PlainSerializer(lambda endpoint: f"{endpoint.host}:{endpoint.port}", return_type=str),
+    PlainSerializer(
+        lambda endpoint: f"{f'[{endpoint.host}]' if ':' in endpoint.host else endpoint.host}:{endpoint.port}",
+        return_type=str,
+    ),
 ]
 Scheduler = Annotated[
     tuple[str, int],
     PlainValidator(
         _scheduler,
         json_schema_input_type=Annotated[str, Field(pattern=r"^((fifo|rr):[1-9][0-9]?|other|batch|idle)$")],
+    ),
+    PlainSerializer(
+        lambda scheduler: f"{scheduler[0]}:{scheduler[1]}" if scheduler[1] else scheduler[0],
+        return_type=str,
+        when_used="json",
     ),
 ]
 Cpus = Annotated[
@@ -297,4 +318,5 @@ LimitName = Literal[
 ResourceLimit = Annotated[
     int,
     PlainValidator(_resource_limit, json_schema_input_type=Annotated[int, Field(ge=0)] | Literal["unlimited"]),
+    PlainSerializer(lambda limit: "unlimited" if limit < 0 else limit, when_used="json"),
 ]

@@ -1,0 +1,95 @@
+"""Verbs that print what a stack file means: its canonical form, its graph, its schema."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.integration.harness import HFTSTACK
+
+if TYPE_CHECKING:
+    from tests.integration.harness import Machine
+
+_STACK = """\
+network: testnet
+connectors:
+  bf: {type: binancefutures, config: {stream_url: "wss://fstream.binancefuture.com/ws", secret: hunter2,
+       api_url: "https://testnet.binancefuture.com", api_key: "${KEY}"}}
+"""
+
+
+def test_config_prints_a_stack_file_without_secrets(machine: Machine) -> None:
+    machine.file.write_text(_STACK)
+    done = machine.hftstack("config", "s.yaml", env={"KEY": "hunter2"})
+
+    assert (done.code, done.err) == (0, "")
+    assert "hunter2" not in done.out
+    assert yaml.safe_load(done.out)["connectors"]["bf"]["config"]["api_key"] == "${KEY}"
+    machine.file.write_text(done.out)
+    assert machine.hftstack("config", "s.yaml", env={"KEY": "x"}).out == done.out
+
+
+def test_config_in_json_is_the_same(machine: Machine) -> None:
+    machine.file.write_text(_STACK)
+    text, data = (machine.hftstack("config", "s.yaml", "--format", form, env={"KEY": "x"}) for form in ("yaml", "json"))
+
+    assert json.loads(data.out) == yaml.safe_load(text.out)
+
+
+def test_config_refuses_what_is_not_valid(machine: Machine) -> None:
+    machine.file.write_text(_STACK)
+    done = machine.hftstack("config", "s.yaml")
+
+    assert (done.code, done.out) == (3, "")
+    assert "the variable KEY is not set" in done.err
+
+
+def test_git_shows_what_changed_in_meaning_and_no_secret(machine: Machine) -> None:
+    def git(*words: str) -> str:
+        env = machine.environ(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_SYSTEM="/dev/null")
+        return subprocess.run(
+            [shutil.which("git") or "git", "-c", "user.name=x", "-c", "user.email=x@x", *words],
+            cwd=machine.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    tool = " ".join(f"'{word}'" for word in (*HFTSTACK, "config", "--textconv"))
+    git("init", "-q")
+    git("config", "diff.hftstack.textconv", tool)
+    (machine.folder / ".gitattributes").write_text("*.yaml diff=hftstack\n")
+    machine.file.write_text(_STACK)
+    git("add", "s.yaml", ".gitattributes")
+    git("commit", "-qm", "first")
+    machine.file.write_text(
+        "connectors:\n  bf:\n    config:\n      api_key: ${KEY}\n      secret: hunter3\n"
+        "      api_url: https://testnet.binancefuture.com\n      stream_url: wss://fstream.binancefuture.com/ws\n"
+        "    type: binancefutures\n    features: [a]\n\nnetwork: testnet\n"
+    )
+    changed = [
+        line for line in git("diff", "s.yaml").splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}
+    ]
+
+    assert changed == ["+    features:", "+    - a"]
+    machine.file.write_text("[broken\n")
+    assert "+no stack file: s.yaml:" in git("diff", "s.yaml")
+
+
+@pytest.mark.parametrize("words", [("config",), ("config", "--format", "json")])
+def test_a_reader_that_leaves_early_is_no_error_of_ours(machine: Machine, words: tuple[str, ...]) -> None:
+    units = {f"c{number}": {"type": "sim"} for number in range(3000)}
+    machine.write(connectors=units)
+    reader = f"{' '.join(map(repr, [*HFTSTACK, *words, 's.yaml']))} | head -1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", reader], cwd=machine.folder, env=machine.environ(), capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
