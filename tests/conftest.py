@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.errors import Diagnostic
+from tests import bad
 from tests.cargo import PAPER, environment
 from tests.children import Children
 from tests.isolation import iceoryx2_home, remove_shared_memory
@@ -16,6 +18,21 @@ from tests.isolation import iceoryx2_home, remove_shared_memory
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def every_mistake_has_a_rule() -> Iterator[None]:
+    """Let no mistake of a stack file be made whose rule is in no room's `ruleset`."""
+    known = bad.rules()
+    make = Diagnostic.__init__
+
+    def checked(self: Diagnostic, *values: object, **named: object) -> None:
+        make(self, *values, **named)  # type: ignore[arg-type]
+        assert self.rule in known, f"{self.rule} is in no ruleset"
+
+    Diagnostic.__init__ = checked  # type: ignore[method-assign]
+    yield
+    Diagnostic.__init__ = make  # type: ignore[method-assign]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ _TYPES: Final = {
 """Pydantic's error types for a value of the wrong type -> what is wanted."""
 
 _MISSING: Final = {
-    "network": "write network: testnet, demo or local; every URL must belong to it",
+    "network": "write network: testnet, demo, local or mainnet; every URL must belong to it",
     "type": "write type: what the connector program calls the exchange, or sim",
     "path": "write path: the folder of the cargo workspace",
 }

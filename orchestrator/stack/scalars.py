@@ -29,7 +29,6 @@ _SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
 _TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
 _LAST_PORT: Final = 65535
 _WINDOW: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) UTC")
-_ZONELESS: Final = re.compile(r"[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}")
 _DURATION_HINT: Final = "write it as 250ms, 10s, 5m or 1m30s; the units are ns, us, ms, s, m, h, d"
 
 RESERVED_ENV: Final = {
@@ -182,8 +181,9 @@ def _window(value: object) -> Window:
     text = _text(value)
     match = _WINDOW.fullmatch(text)
     if match is None:
-        zoneless = _ZONELESS.match(text)
-        hint = f'name the zone: "{zoneless[0]} UTC"' if zoneless else 'write "03:00-04:00 UTC"'
+        named = f"{text[:11]} UTC"
+        zoneless = text != named and _WINDOW.fullmatch(named)
+        hint = f'name the zone: "{named}"' if zoneless else 'write "03:00-04:00 UTC", hours from 00 to 23'
         raise fault("window", "is not a part of the day", hint)
     begin, end = (int(match[i]) * 3600 + int(match[i + 1]) * 60 for i in (1, 3))
     if begin == end:
