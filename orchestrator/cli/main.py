@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERBS: Final = {
     "validate": "Check a stack file and the files it names.",
     "config": "Print a stack merged, in a stable order, without secrets.",
+    "graph": "Draw the units and who waits for whom.",
     "build": "Build what the stack needs with cargo.",
     "up": "Start a stack, or change a running one to what its file says.",
     "down": "Stop a stack: bots first, then connectors, nothing left behind.",
@@ -32,7 +33,7 @@ _IN_SHORT: Final = {
     "hftstack status": "what is live, what is blind, since when and why",
     "hftstack down": "bots first, then connectors, nothing left behind",
 }
-_ANYWHERE: Final = frozenset({"validate", "config"})
+_ANYWHERE: Final = frozenset({"validate", "config", "graph"})
 INTERRUPTED: Final = 130
 
 

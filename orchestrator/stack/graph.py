@@ -34,6 +34,21 @@ def order(graph: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(ordered)
 
 
+def generations(graph: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return the topological generations: each unit in the first one in which all that it depends on came before.
+
+    Within a generation, units stand in the mapping's order; those on or behind a cycle are left out.
+    """
+    depth: dict[str, int] = {}
+    for name in order(graph):
+        depth[name] = 1 + max((depth[need] for need in graph[name]), default=-1)
+    result: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
+    for name in graph:
+        if name in depth:
+            result[depth[name]].append(name)
+    return tuple(map(tuple, result))
+
+
 def cycles(graph: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     """Return a shortest cycle through the first unit of each knot of cycles; `(a, b)` is a -> b -> a.
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from tests.cli.terminal import Terminal
 from tests.integration.harness import HFTSTACK
 
 if TYPE_CHECKING:
     from tests.integration.harness import Machine
 
+_STACKS = Path(__file__).resolve().parents[2] / "stacks"
 _STACK = """\
 network: testnet
 connectors:
@@ -93,3 +96,31 @@ def test_a_reader_that_leaves_early_is_no_error_of_ours(machine: Machine, words:
 
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [("ascii", "demo  local"), ("mermaid", "flowchart LR"), ("dot", 'digraph "demo" {'), ("json", "{")],
+)
+def test_graph_draws_in_every_format(machine: Machine, form: str, first: str) -> None:
+    done = machine.hftstack("graph", _STACKS / "demo.yaml", "--format", form)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == first
+    assert "watcher" in done.out
+
+
+@pytest.mark.parametrize("stack", ["demo", "paper", "prod"])
+def test_the_graph_of_a_normal_stack_fits_80_columns(machine: Machine, stack: str) -> None:
+    done = machine.hftstack("graph", _STACKS / f"{stack}.yaml")
+
+    assert done.code == 0
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_the_graph_fits_a_narrow_terminal(machine: Machine) -> None:
+    machine.write(connectors={"c" * 50: {"type": "sim"}})
+    terminal = Terminal([*HFTSTACK, "graph", "s.yaml"], cwd=machine.folder, env=machine.environ(), columns=40)
+
+    assert terminal.end() == 0
+    assert max(map(len, terminal.text.splitlines())) == 40

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.stack.graph import cycles, order
+from orchestrator.stack.graph import cycles, generations, order
 
 GRAPHS = st.integers(min_value=0, max_value=8).flatmap(
     lambda size: st.fixed_dictionaries(
@@ -38,3 +38,15 @@ def test_a_graph_has_an_order_or_a_cycle_and_both_are_true(graph: dict[str, list
         for name, need in zip(cycle, (*cycle[1:], cycle[0]), strict=True):
             assert need in graph[name]
     assert (len(ordered) == len(graph)) is not bool(found)
+
+
+@given(GRAPHS)
+def test_a_generation_is_the_first_in_which_all_that_a_unit_needs_came_before(graph: dict[str, list[str]]) -> None:
+    found = generations(graph)
+    rank = {name: number for number, names in enumerate(found) for name in names}
+
+    assert set(rank) == set(order(graph))
+    for name, number in rank.items():
+        assert number == max((rank[need] + 1 for need in graph[name]), default=0)
+    for names in found:
+        assert list(names) == [name for name in graph if name in names]
