@@ -29,12 +29,15 @@ FREE: Final = 20
 
 WINDOW: Final = 60.0
 _LONGEST_WAIT: Final = 5.0
-_FINAL: Final = frozenset({0, 2, 7})
-"""Exit codes after which no other supervisor is wanted: down, misused, refused (design section 9)."""
-
+MISUSED: Final = 2
 REFUSED: Final = 7
+_FINAL: Final = frozenset({0, MISUSED, REFUSED})
+"""Exit codes after which no other supervisor is wanted (design section 9)."""
+
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _SUBREAPER: Final = "--subreaper"
+_LOCK: Final = "--lock"
+_READY: Final = "--ready-fd"
 _STOPPING: Final = (_signal.SIGTERM, _signal.SIGINT)
 
 
@@ -225,13 +228,16 @@ def guard(supervise: Callable[[list[str], Guarded], int], argv: list[str]) -> in
     """
     if argv[:1] != [_SUBREAPER]:
         _become_subreaper(argv)
-    _, _, path, *rest = argv
+    if argv[1:2] != [_LOCK] or len(argv) < len((_SUBREAPER, _LOCK, "FILE", "STACK")):
+        print("not a program to call by hand: hftstack up does", file=sys.stderr)  # noqa: T201 - its log
+        return MISUSED
+    path, rest = argv[2], argv[3:]
     held = lock.acquire(path)
     if held is None:
         print(f"guarded already, by pid {lock.holder(path)}", file=sys.stderr)  # noqa: T201 - its log
         return REFUSED
     ready = None
-    if rest[:1] == ["--ready-fd"]:
+    if rest[:1] == [_READY]:
         ready = int(rest[1])
         os.set_inheritable(ready, False)  # noqa: FBT003 - its only argument
         rest = rest[2:]
@@ -240,8 +246,8 @@ def guard(supervise: Callable[[list[str], Guarded], int], argv: list[str]) -> in
 
 def command(lock_file: str, stack: str, *arguments: str, ready: int | None = None) -> list[str]:
     """Return the arguments of a guardian's program."""
-    said = [] if ready is None else ["--ready-fd", str(ready)]
-    return ["--lock", lock_file, *said, stack, *arguments]
+    said = [] if ready is None else [_READY, str(ready)]
+    return [_LOCK, lock_file, *said, stack, *arguments]
 
 
 def become(words: list[str]) -> NoReturn:

@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.supervise import archives
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,6 +30,8 @@ class LogFiles:
         known.append(path)
         while len(known) > _KEPT:
             with suppress(OSError):
+                for archive in archives.of_log(known[0]):
+                    archive.path(known[0].parent).unlink()
                 known[0].unlink()
             del known[0]
         return path

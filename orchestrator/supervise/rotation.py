@@ -1,0 +1,161 @@
+"""Rotating a log under its writer: the head is copied to an archive, and then punched out of the file.
+
+The writer appends to the same file for ever and notices nothing; a pipe would tie it to us. A crash between any two
+steps loses and doubles nothing: an archive counts from its rename on, and punching again does no harm.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import gzip
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.supervise import archives
+from orchestrator.supervise.archives import UNFINISHED, Archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_KEEP_SIZE: Final = 0x01
+_PUNCH_HOLE: Final = 0x02
+"""fallocate(2): FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE."""
+
+_LEVEL: Final = 1
+"""gzip's fastest: text shrinks to a sixth, and a core is not ours for long."""
+
+_BLOCK: Final = 1 << 18
+_LONGEST_LINE: Final = 1 << 16
+
+
+def rotate(log: Path, *, most: int) -> Iterator[str]:
+    """Move the head of a log, at most `most` bytes, into an archive. Yields the name of each step when it is done.
+
+    Raises OSError; the log is whole then.
+    """
+    descriptor = os.open(log, os.O_RDWR)
+    try:
+        begin = archives.begin_of(log)
+        end = _line_end(descriptor, begin, min(os.fstat(descriptor).st_size, begin + most))
+        if end <= begin:
+            return
+        archive = Archive(log.stem, begin, end).path(log.parent)
+        fresh = archive.with_name(archive.name + UNFINISHED)
+        try:
+            _copy(descriptor, begin, end, fresh)
+        except OSError:
+            with suppress(OSError):
+                fresh.unlink()
+            raise
+        yield "copied"
+        fresh.rename(archive)
+        _sync(log.parent)
+        yield "named"
+        punch(descriptor, 0, end)
+        yield "punched"
+    finally:
+        os.close(descriptor)
+
+
+def repair(folder: Path) -> None:
+    """Finish what a crash has left of rotations in a unit's folder. Raises OSError."""
+    for path in folder.glob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+    ends = {archive.start: archive.end for archive in archives.in_folder(folder)}
+    for start, end in ends.items():
+        with suppress(FileNotFoundError):
+            descriptor = os.open(folder / f"{start}.log", os.O_RDWR)
+            try:
+                punch(descriptor, 0, end)
+            finally:
+                os.close(descriptor)
+
+
+def drop(log: Path, *, keep: int) -> int:
+    """Give up the head of a log but for its last `keep` bytes, where it cannot be archived. Returns the bytes lost.
+
+    Raises OSError.
+    """
+    descriptor = os.open(log, os.O_RDWR)
+    try:
+        begin = archives.begin_of(log)
+        with suppress(OSError):
+            begin = os.lseek(descriptor, begin, os.SEEK_DATA)
+        block = os.pread(descriptor, _BLOCK, begin)
+        begin += len(block) - len(block.lstrip(b"\0"))  # a block that was given up in part
+        end = _line_end(descriptor, begin, os.fstat(descriptor).st_size - keep)
+        if end <= begin:
+            return 0
+        punch(descriptor, begin, end - begin)
+        return end - begin
+    finally:
+        os.close(descriptor)
+
+
+def reserve(log: Path, size: int) -> bool:
+    """Set `size` bytes aside past a log's end, for the day the disk is full. Tells whether the file system can.
+
+    A write that fails makes a connector panic. Raises OSError where there is no room, ENOSPC or EDQUOT.
+    """
+    descriptor = os.open(log, os.O_RDWR)
+    try:
+        _fallocate(descriptor, _KEEP_SIZE, os.fstat(descriptor).st_size, size)
+    except OSError as error:
+        if error.errno in {errno.EOPNOTSUPP, errno.ENOSYS}:
+            return False
+        raise
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def punch(descriptor: int, begin: int, length: int) -> None:
+    """Free a range of a file; it reads as zeros, and the file keeps its length. Raises OSError."""
+    if length > 0:
+        _fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, begin, length)
+
+
+def _fallocate(descriptor: int, mode: int, begin: int, length: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(descriptor, mode, ctypes.c_int64(begin), ctypes.c_int64(length)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _copy(descriptor: int, begin: int, end: int, fresh: Path) -> None:
+    with open(fresh, "wb", opener=_private) as file:
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed:
+            while begin < end:
+                data = os.pread(descriptor, min(_BLOCK, end - begin), begin)
+                if not data:
+                    raise OSError(errno.EIO, "the log is shorter than it was")
+                packed.write(data)
+                begin += len(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _line_end(descriptor: int, begin: int, end: int) -> int:
+    """Return the end of the last whole line before `end`; in the midst of one that is longer than any should be."""
+    near = max(begin, end - _LONGEST_LINE)
+    if end <= near:
+        return begin
+    newline = os.pread(descriptor, end - near, near).rfind(b"\n")
+    if newline >= 0:
+        return near + newline + 1
+    return begin if near == begin else end
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
