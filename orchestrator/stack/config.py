@@ -20,6 +20,8 @@ from orchestrator.stack.model import Config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestrator.stack.document import Document
+
 MOST_BYTES: Final = 1 << 20
 
 _CONTENT_RULES: Final = {"file-encoding", "config-toml"}
@@ -80,11 +82,13 @@ class Reader:
     Args:
         folder: the stack file's folder, absolute.
         shown: the same folder as its user named it.
+        document: the stack file, which knows what a path was written as.
     """
 
-    def __init__(self, folder: Path, shown: Path) -> None:
+    def __init__(self, folder: Path, shown: Path, document: Document) -> None:
         self._folder = folder
         self._shown = shown
+        self._document = document
         self._files: dict[Path, Config | textfile.UnreadableError] = {}
         self._reported: set[Path] = set()
         self._texts: dict[Path, TomlFile] = {}
@@ -100,7 +104,7 @@ class Reader:
         if isinstance(outcome, Config):
             return
         if outcome.rule not in _CONTENT_RULES:
-            message = f"{printable(str(path))}: {outcome.message}"
+            message = f"{self._document.path(pointer, path)}: {outcome.message}"
             yield Finding(pointer, message, outcome.hint, f"config-{outcome.rule}")
         elif path not in self._reported:
             self._reported.add(path)

@@ -116,6 +116,11 @@ class Document:
         parts = json_pointer.split(pointer)
         return "this value" if holds_secrets(parts) else quote(self.at(parts))
 
+    def path(self, pointer: str, path: Path) -> str:
+        """Return the path at `pointer` for a message: as it was written where it holds a variable, a secret perhaps."""
+        written = self.at(json_pointer.split(pointer))
+        return quote(written) if isinstance(written, str) and "$" in written else printable(str(path))
+
     def diagnostic(self, finding: Finding) -> Diagnostic:
         """Return the finding with its place: that of the nearest thing around it which stands in the file."""
         file, (line, column) = self._place(finding.pointer, on_key=finding.on_key)

@@ -65,7 +65,7 @@ def _configs(data: Mapping[str, object], reader: Reader) -> Iterator[Finding | D
                 yield from reader.mistakes(unit["config"], json_pointer.join((section, name, "config")))
 
 
-def _folders(data: Mapping[str, object], folder: Path) -> Iterator[Finding]:
+def _folders(data: Mapping[str, object], document: Document) -> Iterator[Finding]:
     """Find the working directories that do not exist; the source is the build's, a reviewer need not have it."""
     places: list[tuple[str, object]] = []
     for section in SECTIONS:
@@ -78,9 +78,9 @@ def _folders(data: Mapping[str, object], folder: Path) -> Iterator[Finding]:
             )
     for pointer, value in places:
         if isinstance(value, str) and value and not value.startswith("~"):
-            path = merging.absolute(folder, Path(value))
-            if not path.is_dir():
-                message = f"{printable(str(path))}: there is no such directory"
+            path = merging.absolute(document.folder, Path(value))
+            if not os.path.isdir(path):  # noqa: PTH112 - a name that is too long raises from Path.is_dir
+                message = f"{document.path(pointer, path)}: there is no such directory"
                 yield Finding(pointer, message, "create it, or correct the path", "directory-missing")
 
 
@@ -153,9 +153,9 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))
     mistakes.add(rules.check(data))
-    reader = Reader(file.parent, path.parent)
+    reader = Reader(file.parent, path.parent, document)
     mistakes.add(_configs(data, reader), cover=True)
-    mistakes.add(_folders(data, file.parent))
+    mistakes.add(_folders(data, document))
     if check is not None:
         mistakes.add(check(_draft(data, reader)))
     try:

@@ -1,22 +1,31 @@
 from __future__ import annotations
 
+import random
+import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import StackError
 from orchestrator.stack import load
+from tests import bad
 from tests.stack.test_load import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEYS = [
     "version", "name", "network", "source", "build", "channel", "env", "defaults", "connectors", "services", "bots",
     "x-a", "path", "git", "type", "features", "config", "depends_on", "health", "restart", "stop", "resources",
     "command", "package", "bin", "args", "ready", "policy", "backoff", "initial", "factor", "max", "jitter", "limit",
     "restarts", "window", "stable", "grace", "cpus", "nice", "limits", "condition", "on_restart", "attached", "cwd",
-    "tcp", "exec", "log", "scheduler", "secrets", "hooks",
+    "tcp", "exec", "log", "scheduler", "secrets", "hooks", "external", "extends", "notify", "on", "timeout", "max_age",
+    "on_failed", "on_halt",
 ]  # fmt: skip
 PIECES = [
     "&a ", "*a", "<<: *a", "!!x ", "${", "${KEY}", "$", "\t", "\n", "---\n", "{", "}", "[", "]", ": ", "- ", '"', "'",
@@ -112,3 +121,90 @@ def test_any_unit_is_a_unit_or_a_list_of_mistakes(units: dict[str, object], sect
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_stack_or_a_list_of_mistakes(content: bytes) -> None:
     check(content)
+
+
+LARGEST = 100_000
+STACKS = Path(__file__).parents[2] / "stacks"
+SEEDS = [
+    file for file in (*bad.FILES, *sorted(STACKS.glob("*.yaml"))) if file.is_file() and file.stat().st_size < LARGEST
+]
+COSTLY = {"yaml-size"}
+"""Rules whose files take long to read."""
+
+
+def _without_a_line(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    at = dice.randrange(len(lines))
+    return lines[:at] + lines[at + 1 :]
+
+
+def _with_a_line_twice(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    at, to = dice.randrange(len(lines)), dice.randrange(len(lines) + 1)
+    return [*lines[:to], lines[at], *lines[to:]]
+
+
+def _with_values_swapped(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    one, two = dice.randrange(len(lines)), dice.randrange(len(lines))
+    changed = list(lines)
+    (key, colon, value), (other_key, other_colon, other_value) = (lines[at].partition(b": ") for at in (one, two))
+    changed[one], changed[two] = key + colon + other_value, other_key + other_colon + value
+    return changed
+
+
+def _indented_otherwise(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    changed = list(lines)
+    at = dice.randrange(len(lines))
+    changed[at] = dice.choice([b"", b" ", b"  ", b"   ", b"\t"]) + lines[at].lstrip(b" ")
+    return changed
+
+
+def _with_a_piece(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    text = b"".join(lines)
+    at, length = dice.randrange(len(text) + 1), dice.randrange(4)
+    piece = dice.choice([*PIECES, *KEYS, *(chr(dice.randrange(0x300)) for _ in range(9))]).encode()
+    return (text[:at] + piece + text[at + length :]).splitlines(keepends=True)
+
+
+def _with_bytes(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    text = b"".join(lines)
+    at = dice.randrange(len(text) + 1)
+    return (text[:at] + dice.randbytes(dice.randrange(1, 4)) + text[at:]).splitlines(keepends=True)
+
+
+def _with_a_value_of_another_kind(lines: list[bytes], dice: random.Random) -> list[bytes]:
+    changed = list(lines)
+    at = dice.randrange(len(lines))
+    key, colon, _ = lines[at].partition(b": ")
+    value = dice.choice(
+        [b"5", b"-1", b"[]", b"{}", b"~", b"true", b"5s", b"[{a: [b]}]", b"{a: {b: 1.5}}", b"''", b"${KEY}"]
+    )
+    changed[at] = key + colon + value + b"\n"
+    return changed
+
+
+MUTATIONS: list[Callable[[list[bytes], random.Random], list[bytes]]] = [
+    _without_a_line, _with_a_line_twice, _with_values_swapped, _indented_otherwise, _with_a_piece, _with_bytes,
+    _with_a_value_of_another_kind,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda file: f"{file.parent.name}-{file.name}")
+def test_a_mutated_file_of_the_repository_is_a_stack_or_a_list_of_mistakes(seed: Path, tmp_path: Path) -> None:
+    dice = random.Random(seed.name)  # noqa: S311 - a game that can be played again
+    folder = tmp_path / "mutated"
+    if seed.name == "stack.yaml":
+        shutil.copytree(seed.parent, folder, symlinks=True)
+    else:
+        folder.mkdir()
+    file = folder / seed.name
+    lines = seed.read_bytes().splitlines(keepends=True)
+    for _ in range(3 if bad.rule_of(seed) in COSTLY else 30):
+        mutant = lines
+        for _ in range(dice.randrange(1, 4)):
+            mutant = dice.choice(MUTATIONS)(mutant or [b"\n"], dice)
+        file.write_bytes(b"".join(mutant))
+        for mistake in bad.mistakes(file):
+            assert mistake.line > 0
+            assert mistake.column > 0
+            assert mistake.hint
+            assert mistake.message.isprintable()
+            assert bad.SECRET not in str(mistake)

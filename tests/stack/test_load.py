@@ -339,6 +339,10 @@ MISTAKES = {
         HEAD + "source: {path: nope}\nbots: {b: {command: [x], cwd: gone}}",
         ["3:31 /bots/b/cwd [directory-missing]"],
     ),
+    "a directory whose name is too long": (
+        HEAD + f"bots: {{b: {{command: [x], cwd: {'d' * 300}}}}}",
+        ["2:31 /bots/b/cwd [directory-missing]"],
+    ),
     "a path from home": (HEAD + "bots: {b: {command: [x], cwd: ~/bots}}", ["2:31 /bots/b/cwd [path]"]),
     "variables where a reviewer must see": (
         (
