@@ -1,1 +1,36 @@
-"""hftstack: a declarative orchestrator for HftBacktest live connectors."""
+"""hftstack: a declarative orchestrator for HftBacktest live connectors.
+
+What is exported here is the Python interface, loaded when it is first used: the supervisor and the command line import
+this package too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.runner import (
+        ConnectorBuildError,
+        ConnectorConfig,
+        ConnectorNotFoundError,
+        ConnectorRunner,
+        ConnectorRunnerError,
+        ConnectorStartupError,
+    )
+
+__all__ = [
+    "ConnectorBuildError",
+    "ConnectorConfig",
+    "ConnectorNotFoundError",
+    "ConnectorRunner",
+    "ConnectorRunnerError",
+    "ConnectorStartupError",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from orchestrator import runner  # noqa: PLC0415 - see above
+
+    return getattr(runner, name)
