@@ -39,12 +39,14 @@ class Location:
     source: str | None = None
 
 
-def locate(cwd: Path, home: Path | None) -> Location:
+def locate(cwd: Path, home: Path | None, *, modern: bool = False) -> Location:
     """Return the location that iceoryx2 uses in a process with that working directory.
 
     `home` is the home directory from the password database, not $HOME. The first file found wins: config/iceoryx2.toml
-    under `cwd`, .config/iceoryx2/iceoryx2.toml under `home`, /etc/iceoryx2/iceoryx2.toml (iceoryx2 0.6.1 and 0.10.0,
-    src/config.rs; no environment variable moves anything).
+    under `cwd`, .config/iceoryx2/iceoryx2.toml under `home`, /etc/iceoryx2/iceoryx2.toml; no environment variable moves
+    anything (strace of 0.6.1, 0.7.0, 0.8.1, 0.9.3 and 0.10.0). 0.6 takes the root from root-path-unix and ends where
+    that is missing, later versions take it from root-path and know nothing of root-path-unix (measured).
+    `modern`: the process is known to have one of the later versions.
 
     Raises:
         ChannelConfigError: the file cannot be read, is not TOML, or moves what the probe expects at a fixed place.
@@ -63,20 +65,20 @@ def locate(cwd: Path, home: Path | None) -> Location:
                 where=str(file),
                 hint="iceoryx2 reads this file in every process started there: make it readable or remove it",
             ) from error
-        return _parse(file, content, cwd)
+        return _parse(file, content, cwd, modern=modern)
     return Location()
 
 
-def locate_own(cwd: Path) -> Location:
+def locate_own(cwd: Path, *, modern: bool = False) -> Location:
     """Return the location that iceoryx2 uses in a process that this user starts in `cwd`. Raises ChannelConfigError."""
     try:
         home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # not $HOME: iceoryx2 asks the password database
     except KeyError:
         home = None
-    return locate(cwd, home)
+    return locate(cwd, home, modern=modern)
 
 
-def _parse(file: Path, content: bytes, cwd: Path) -> Location:
+def _parse(file: Path, content: bytes, cwd: Path, *, modern: bool) -> Location:
     try:
         document = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
@@ -101,7 +103,7 @@ def _parse(file: Path, content: bytes, cwd: Path) -> Location:
             where=str(file),
             hint="give both the same directory",
         )
-    root, prefix = old or new, _text(file, settings, "prefix")
+    root, prefix = new if modern else old or new, _text(file, settings, "prefix")
     default = Location()
     return Location(
         root=_normal(root, cwd) if root else default.root,

@@ -71,9 +71,8 @@ def prepare(
         RefusedError: a start would fail or harm on this machine.
     """
     binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
-    resolution = resolve(stack, home=home, binaries=binaries, environ=environ)
-    warnings = (*resolution.warnings, *_preflight(resolution.deployment, home))
-    return Preparation(stack, home, binaries, resolution.deployment, warnings)
+    deployment = resolve(stack, home=home, binaries=binaries, environ=environ)
+    return Preparation(stack, home, binaries, deployment, _preflight(deployment, home))
 
 
 def rendered(preparation: Preparation, environ: Mapping[str, str]) -> Preparation:
@@ -83,7 +82,7 @@ def rendered(preparation: Preparation, environ: Mapping[str, str]) -> Preparatio
         return preparation
     stack, home, binaries = preparation.stack, preparation.home, preparation.binaries
     home.prepare()
-    deployment = resolve(stack, home=home, binaries=binaries, environ=environ).deployment
+    deployment = resolve(stack, home=home, binaries=binaries, environ=environ)
     return Preparation(stack, home, binaries, deployment, preparation.warnings)
 
 

@@ -7,6 +7,6 @@ resolution = resolve.resolve(stack, home=home, binaries=binaries, environ=enviro
 
 from orchestrator.resolve.binaries import build_request, reuse
 from orchestrator.resolve.error import ResolveError
-from orchestrator.resolve.resolution import Resolution, resolve
+from orchestrator.resolve.resolution import resolve
 
-__all__ = ["Resolution", "ResolveError", "build_request", "resolve", "reuse"]
+__all__ = ["ResolveError", "build_request", "resolve", "reuse"]

@@ -14,6 +14,7 @@ from orchestrator.channel.probe import Probe
 from orchestrator.channel.verdict import Verdict
 from orchestrator.deployment.model import Kind
 from orchestrator.errors import RefusedError
+from orchestrator.resolve.channels import check_meeting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,8 @@ def check(deployment: Deployment, home: StackHome, running: Mapping[str, int]) -
     """Return warnings. `running` maps the stack's units that run already to their pid.
 
     Raises RefusedError where a start would fail or harm: a channel that somebody else holds, an iceoryx2 directory of
-    another user, cores that do not exist, a timer slack that could not be undone to stop the unit.
+    another user, cores that do not exist, a timer slack that could not be undone to stop the unit, a bot that would
+    never meet its connector; and ChannelConfigError for an iceoryx2 configuration that a bot could not use.
     """
     for spec in deployment.units:
         _check_cores(spec)
@@ -42,7 +44,7 @@ def check(deployment: Deployment, home: StackHome, running: Mapping[str, int]) -
             _check_root(spec)
             if not spec.external:
                 _check_owner(spec, running.get(spec.name))
-    return (*_shared_memory(deployment, running), *_runtime(deployment, home))
+    return (*check_meeting(deployment), *_shared_memory(deployment, running), *_runtime(deployment, home))
 
 
 def _check_cores(spec: UnitSpec) -> None:

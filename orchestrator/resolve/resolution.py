@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.channel.location import locate_own
 from orchestrator.deployment.model import Channel, Deployment, Kind, UnitSpec
-from orchestrator.resolve import channels, policies, streams
+from orchestrator.resolve import policies, streams
 from orchestrator.resolve.commands import Commands
 from orchestrator.resolve.configs import Configs
 from orchestrator.resolve.environment import unit_environment
 from orchestrator.resolve.error import ResolveError
 from orchestrator.resolve.hooks import HookPrograms
 from orchestrator.resolve.programs import Programs
-from orchestrator.stack.model import Bot, Connector, Service
+from orchestrator.stack.model import SIM, Bot, Connector, Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,15 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.stack.model import Stack
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """The deployment, and what its owner should hear before it runs."""
-
-    deployment: Deployment
-    warnings: tuple[str, ...] = ()
-
-
-def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, environ: Mapping[str, str]) -> Resolution:
+def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, environ: Mapping[str, str]) -> Deployment:
     """Resolve a loaded stack, and write its configs into the prepared `home`.
 
     Args:
@@ -50,11 +41,7 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
         RefusedError: the configs cannot be written.
         BuildError: `binaries` lacks a program.
     """
-    locations = {
-        name: locate_own(unit.cwd)
-        for _, name, unit in stack.units()
-        if isinstance(unit, Connector) or _connectors(stack, unit)
-    }
+    locations = {name: locate_own(unit.cwd, modern=unit.type == SIM) for name, unit in stack.connectors.items()}
     configs = Configs(home.configs)
     commands = Commands(environ.get("PATH", ""))
     programs = Programs(commands, binaries)
@@ -91,8 +78,7 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
     if errors:
         raise ResolveError.of(errors)
     units = tuple(specs[name] for name in stack.order())
-    deployment = Deployment(stack=stack.name, file=str(stack.file), network=stack.network, units=units, notify=notify)
-    return Resolution(deployment, _splits(stack, locations))
+    return Deployment(stack=stack.name, file=str(stack.file), network=stack.network, units=units, notify=notify)
 
 
 def _spec(
@@ -179,12 +165,3 @@ def _endpoints(stack: Stack, name: str, unit: Connector | Service | Bot) -> tupl
     if not isinstance(unit, Connector) or config is None:
         return ()
     return streams.endpoints(unit.type, config.table)
-
-
-def _splits(stack: Stack, locations: Mapping[str, Location]) -> tuple[str, ...]:
-    return tuple(
-        warning
-        for name, bot in stack.bots.items()
-        if name in locations
-        for warning in channels.split(name, locations[name], {c: locations[c] for c in _connectors(stack, bot)})
-    )

@@ -27,6 +27,12 @@ def test_both_spellings_of_the_root_are_read(tmp_path: Path, key: str) -> None:
     assert locate(tmp_path, None) == Location("/srv/iox", "a_", str(file))
 
 
+@pytest.mark.parametrize(("key", "root"), [("root-path-unix", "/tmp/iceoryx2"), ("root-path", "/srv/iox")])
+def test_a_later_version_knows_nothing_of_the_old_spelling(tmp_path: Path, key: str, root: str) -> None:
+    _write(tmp_path / "config", f'[global]\n{key} = "/srv/iox"\n')
+    assert locate(tmp_path, None, modern=True).root == root
+
+
 def test_the_working_directory_wins_over_the_home(tmp_path: Path) -> None:
     work, home = tmp_path / "work", tmp_path / "home"
     work.mkdir()

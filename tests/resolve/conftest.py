@@ -17,8 +17,7 @@ from orchestrator.deployment.homes import StackHome, locate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from orchestrator.deployment.model import UnitSpec
-    from orchestrator.resolve import Resolution
+    from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.stack.model import Stack
 
 
@@ -41,11 +40,11 @@ class Desk:
         head = "version: 1\nname: desk\nnetwork: local\n"
         return stack.load(self.write("desk.yaml", head + textwrap.dedent(text)), self.environ)
 
-    def resolve(self, text: str, binaries: BuildResult | None = None) -> Resolution:
+    def resolve(self, text: str, binaries: BuildResult | None = None) -> Deployment:
         return resolve.resolve(self.load(text), home=self.home, binaries=binaries, environ=self.environ)
 
     def unit(self, name: str, text: str, binaries: BuildResult | None = None) -> UnitSpec:
-        return self.resolve(text, binaries).deployment.unit(name)
+        return self.resolve(text, binaries).unit(name)
 
     def built(self, *programs: Program) -> BuildResult:
         """Binaries as a build leaves them, made of scripts."""

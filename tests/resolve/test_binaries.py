@@ -51,8 +51,8 @@ def test_a_stack_without_cargo_units_asks_for_no_build(desk: Desk) -> None:
 
 def test_what_is_deployed_is_used_again_although_something_newer_is_stored(desk: Desk) -> None:
     built = desk.built(CONNECTOR, EXCHANGE, QUOTER)
-    resolution = desk.resolve(STACK, built)
-    desk.home.deployment.write_text(codec.encode(resolution.deployment))
+    deployment = desk.resolve(STACK, built)
+    desk.home.deployment.write_text(codec.encode(deployment))
     desk.write("target/connector", "#!/bin/sh\n# newer\n", 0o755)
     newer = desk.home.binaries / ("0" * 64) / "connector"
     newer.parent.mkdir()
@@ -60,7 +60,7 @@ def test_what_is_deployed_is_used_again_although_something_newer_is_stored(desk:
     reused = resolve.reuse(desk.load(STACK), home=desk.home)
     assert reused is not None
     assert dict(reused.binaries) == dict(built.binaries)
-    assert desk.resolve(STACK, reused).deployment == resolution.deployment
+    assert desk.resolve(STACK, reused) == deployment
 
 
 def test_without_a_deployment_the_newest_stored_binary_is_used(desk: Desk) -> None:

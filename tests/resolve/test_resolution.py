@@ -107,7 +107,7 @@ def test_a_connector_with_a_stream_aims_at_connected_and_knows_what_rest_shares(
 
 
 def test_the_simulator_runs_by_this_python_and_aims_at_live(desk: Desk) -> None:
-    deployment = desk.resolve(DEMO).deployment
+    deployment = desk.resolve(DEMO)
     one, two, mm = (deployment.unit(name) for name in ("one", "two", "mm"))
     assert one.argv == (sys.executable, "-P", "-m", "orchestrator.sim", "connector", "one")
     assert two.argv[-3:] == ("connector", "two", two.files[0].path)
@@ -143,7 +143,7 @@ def test_units_stand_in_order_with_their_edges(desk: Desk) -> None:
         bots:
           mm: {command: [sleep, "1"], depends_on: {one: {condition: fresh, on_restart: stop}, proxy: {}}}
         """
-    ).deployment
+    )
     assert [unit.name for unit in deployment.units] == ["proxy", "one", "mm"]
     mm = deployment.unit("mm")
     assert mm.depends_on == (Dependency("one", Level.FRESH, OnRestart.STOP), Dependency("proxy"))
@@ -222,7 +222,7 @@ def test_the_environment_is_the_units_own_and_a_few_of_the_callers(desk: Desk) -
 
 def test_one_channel_config_is_shared_by_connectors_and_bots_only(desk: Desk) -> None:
     text = DEMO + "services: {proxy: {command: ['true']}}\nchannel: {buffer_size: 500, max_bots: 7}\n"
-    deployment = desk.resolve(text).deployment
+    deployment = desk.resolve(text)
     paths = {dict(deployment.unit(name).env)["HFTBACKTEST_CHANNEL_CONFIG"] for name in ("one", "two", "mm")}
     (path,) = paths
     assert tomllib.loads(Path(path).read_text()) == {"buffer_size": 500, "max_bots": 7}
@@ -253,18 +253,17 @@ def test_a_malformed_stream_url_is_named_without_its_value(desk: Desk) -> None:
 
 
 def test_the_channel_lies_where_the_connectors_directory_says(desk: Desk) -> None:
-    desk.write("a/config/iceoryx2.toml", '[global]\nroot-path-unix = "/tmp/own"\nprefix = "own_"\n')
+    desk.write("a/config/iceoryx2.toml", '[global]\nroot-path = "/tmp/own"\nprefix = "own_"\n')
     unit = desk.unit("one", "connectors: {one: {type: sim, cwd: a}}")
     assert unit.channel is not None
     assert (unit.channel.name, unit.channel.root, unit.channel.prefix) == ("one", "/tmp/own", "own_")
 
 
-def test_a_bot_that_would_never_meet_its_connector_is_warned_of(desk: Desk) -> None:
-    desk.write("a/config/iceoryx2.toml", '[global]\nprefix = "own_"\n')
-    text = "connectors: {{one: {{type: sim, cwd: a}}}}\nbots: {{mm: {{type: sim, cwd: {cwd}, depends_on: [one]}}}}"
-    (warning,) = desk.resolve(text.format(cwd=".")).warnings
-    assert warning.startswith("mm and one use different iceoryx2 configurations")
-    assert desk.resolve(text.format(cwd="a")).warnings == ()
+def test_the_root_is_the_one_that_the_connectors_iceoryx2_reads(desk: Desk) -> None:
+    desk.write("a/config/iceoryx2.toml", '[global]\nroot-path-unix = "/tmp/own"\nprefix = "own_"\n')
+    simulated = desk.unit("one", "connectors: {one: {type: sim, cwd: a}}")
+    real = desk.unit("one", "connectors: {one: {type: mine, config: {x: 1}, cwd: a}}", desk.built(CONNECTOR))
+    assert [unit.channel and unit.channel.root for unit in (simulated, real)] == ["/tmp/iceoryx2", "/tmp/own"]
 
 
 def test_an_iceoryx2_config_that_would_end_the_connector_is_an_error(desk: Desk) -> None:
@@ -308,17 +307,17 @@ def test_a_services_check_arrives(desk: Desk) -> None:
 
 
 def test_a_deployment_survives_its_json(desk: Desk) -> None:
-    deployment = desk.resolve(DEMO + "channel: {buffer_size: 500, max_bots: 7}\n").deployment
+    deployment = desk.resolve(DEMO + "channel: {buffer_size: 500, max_bots: 7}\n")
     assert codec.decode(Deployment, codec.encode(deployment)) == deployment
 
 
 def test_the_same_stack_resolves_to_the_same_deployment(desk: Desk) -> None:
-    assert desk.resolve(DEMO).deployment == desk.resolve(DEMO).deployment
+    assert desk.resolve(DEMO) == desk.resolve(DEMO)
 
 
 def test_an_external_connector_has_streams_and_a_channel_and_nothing_to_run(desk: Desk) -> None:
     desk.write("by.toml", 'public_url = "ws://127.0.0.1:9001/v5/public"\napi_key = "hush"\n')
-    resolution = desk.resolve(
+    deployment = desk.resolve(
         """
         env: {RUST_LOG: info}
         defaults: {restart: {max_age: 23h}, hooks: {on_failed: ["true"]}}
@@ -328,14 +327,14 @@ def test_an_external_connector_has_streams_and_a_channel_and_nothing_to_run(desk
           mm: {command: [sleep, "1"], depends_on: [by]}
         """
     )
-    by = resolution.deployment.unit("by")
+    by = deployment.unit("by")
     assert by.external
     assert (by.argv, by.executable, by.env, by.files, by.resources.nice) == ((), None, (), (), None)
     assert (by.target, by.streams) == (Level.CONNECTED, (Endpoint("127.0.0.1", 9001),))
     assert by.channel is not None
     assert (by.channel.name, by.health.stale_after, by.restart.max_age, by.hooks.on_failed) == ("by", 5.0, None, None)
-    assert resolution.deployment.unit("mm").attaches == ("by",)
-    assert codec.decode(Deployment, codec.encode(resolution.deployment)) == resolution.deployment
+    assert deployment.unit("mm").attaches == ("by",)
+    assert codec.decode(Deployment, codec.encode(deployment)) == deployment
 
 
 def test_an_external_connectors_config_is_not_written_anywhere(desk: Desk) -> None:
@@ -360,7 +359,7 @@ def test_hooks_and_notify_are_found_now_and_run_in_the_stack_files_folder(desk: 
         connectors:
           one: {type: sim, cwd: tree, env: {UNIT: one}, hooks: {on_halt: [pager, halt], timeout: 1m}}
         """
-    ).deployment
+    )
     assert deployment.notify is not None
     notify = deployment.notify.hook
     assert (notify.argv, notify.cwd, notify.timeout) == ((str(alert), "-v"), str(desk.folder), 2.0)
@@ -397,7 +396,7 @@ def test_an_age_and_its_window_reach_the_deployment_but_no_bot_by_default(desk: 
           mm: {type: sim, depends_on: [one]}
           rec: {type: sim, depends_on: [one], restart: {max_age: 1h}}
         """
-    ).deployment
+    )
     assert {unit.name: (unit.restart.max_age, unit.restart.window) for unit in deployment.units} == {
         "one": (82800.0, Window(84600, 900)),
         "two": (7200.0, Window(84600, 900)),
