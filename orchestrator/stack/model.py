@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 SIM = "sim"
 """The type of the embedded simulator's connector and bot."""
 
+NOT_BY_HAND = ("features", "env", "depends_on", "resources", "restart", "stop", "hooks")
+"""Keys of a connector that say how to run it, which nobody does with an external one."""
+
 Network = Literal["mainnet", "testnet", "demo", "local"]
 
 
@@ -85,12 +88,22 @@ class Unit(Part):
 class Connector(Unit):
     """A connector. `config` is a TOML file's path as it was written, or the table itself; see `Stack.config`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"external": {"const": True}}, "required": ["external"]},
+            "then": {"properties": dict.fromkeys(NOT_BY_HAND, False)},
+        }
+    )
+
     type: ConnectorType = Field(
         description="What the connector program calls the exchange, or sim for the embedded simulator.",
         examples=["binancefutures"],
     )
     features: Annotated[tuple[Feature, ...], Field(strict=False)] = Field(
-        (), description="The cargo features that it needs. Without it: its type.", examples=[["binancefutures"]]
+        (),
+        description="The cargo features that it needs. Without it: its type.",
+        examples=[["binancefutures"]],
+        json_schema_extra={"minItems": 1},
     )
     config: ConfigValue | None = Field(
         None,

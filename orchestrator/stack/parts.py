@@ -271,6 +271,8 @@ DependsOn = Annotated[
 class Ready(Part):
     """When a service is ready; exactly one is set. A service without it is ready when it runs."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     tcp: TcpEndpoint | None = Field(None, description="This address answers.", examples=["127.0.0.1:3128"])
     execute: Command | None = Field(None, alias="exec", description="This program exits 0.", examples=[["pg_isready"]])
     log: RegularExpression | None = Field(

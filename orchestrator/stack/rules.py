@@ -13,7 +13,7 @@ from orchestrator.stack import graph
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.declared import KINDS, view_of
 from orchestrator.stack.document import Finding, quote
-from orchestrator.stack.model import SIM, Stack
+from orchestrator.stack.model import NOT_BY_HAND, SIM, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.stack.declared import DeclaredUnit, Need, View
 
 _UNIT_DEPTH: Final = 2
-_NOT_BY_HAND: Final = ("features", "env", "depends_on", "resources", "restart", "stop", "hooks")
 
 _CONDITIONS: Final = {
     Kind.CONNECTOR: ("started", "live", "connected", "fresh", "ready"),
@@ -154,7 +153,7 @@ def _what_is_started_by_hand_is_only_watched(view: View) -> Iterator[Finding]:
     for unit in view.units:
         if unit.kind is not Kind.CONNECTOR or unit.data.get("external") is not True:
             continue
-        for key in _NOT_BY_HAND:
+        for key in NOT_BY_HAND:
             if key in unit.data:
                 yield Finding(
                     unit.at(key),

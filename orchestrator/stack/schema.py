@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from orchestrator.stack import durations
+from orchestrator.stack import durations, inheritance
 from orchestrator.stack.model import Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic_core.core_schema import DictSchema, NullableSchema, StringSchema, WithDefaultSchema
 
 
@@ -45,9 +47,31 @@ class _Generator(GenerateJsonSchema):
 
 def render() -> str:
     """Return the schema as text, draft 2020-12, with sorted keys."""
+    return json.dumps(build(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def build() -> JsonSchemaValue:
+    """Return the schema as data. A file that extends another one need not hold what is required: that one may."""
     schema = Stack.model_json_schema(by_alias=True, schema_generator=_Generator)
+    definitions = schema["$defs"]
     schema["$schema"] = GenerateJsonSchema.schema_dialect
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    schema["if"] = {"not": {"required": [inheritance.KEY]}}
+    schema["then"] = _needs(schema, definitions)
+    for table in (schema, *definitions.values()):
+        table.pop("required", None)
+    return schema
+
+
+def _needs(table: JsonSchemaValue, definitions: Mapping[str, JsonSchemaValue]) -> JsonSchemaValue:
+    """Return what a table and those inside it require, as a schema of its own."""
+    if "$ref" in table:
+        return _needs(definitions[table["$ref"].rpartition("/")[2]], definitions)
+    needs: JsonSchemaValue = {"required": table["required"]} if "required" in table else {}
+    for kind in ("properties", "patternProperties"):
+        inner = {key: need for key, value in table.get(kind, {}).items() if (need := _needs(value, definitions))}
+        if inner:
+            needs[kind] = inner
+    return needs
 
 
 if __name__ == "__main__":
