@@ -55,7 +55,7 @@ def _remarks(draft: Draft, view: View) -> Iterator[Remark]:
     yield from between.cores(view)
     yield from between.channels(view, draft.data)
     for host, index in allowed.items():
-        if host not in met:
+        if host not in met or host in hosts.HOSTS:
             yield _unused(host, index)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.venue import pem, url
 from orchestrator.venue.hosts import HOSTS
+from orchestrator.venue.models import CATEGORIES
 from orchestrator.venue.remark import Remark
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _category(name: str, configured: Configured) -> Iterator[Remark]:
     except url.UrlError:
         return
     match = _PUBLIC.fullmatch(path)
-    if match is not None and category and match[1] != category:
+    if match is not None and category in CATEGORIES and match[1] != category:
         yield Remark(
             "category",
             (name,),

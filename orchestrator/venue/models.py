@@ -8,7 +8,7 @@ descriptions are what the JSON Schemas show.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -107,6 +107,10 @@ Key = Annotated[str, AfterValidator(_key), Field(repr=False)]
 Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
 
 
+Category = Literal["linear", "inverse", "spot", "option"]
+CATEGORIES: Final[tuple[str, ...]] = get_args(Category)
+
+
 class ConnectorConfig(BaseModel):
     """A connector's TOML."""
 
@@ -145,9 +149,7 @@ class Bybit(ConnectorConfig):
     private_url: Stream = Field(description="The account's stream, .../v5/private.")
     trade_url: Stream = Field(description="The order entry stream, .../v5/trade.")
     rest_url: Rest = Field(description="The REST endpoint, without a path.")
-    category: Literal["linear", "inverse", "spot", "option"] = Field(
-        description="The products; upstream is written for linear. public_url must agree."
-    )
+    category: Category = Field(description="The products; upstream is written for linear. public_url must agree.")
     order_prefix: BybitPrefix = Field(
         description="What order link ids begin with: on one account each connector its own. 8 bytes at most, or empty."
     )

@@ -43,7 +43,7 @@ _NOT_READ: Final = {
 }
 """Keys that tutorials of forks show."""
 
-_URL_PATHS: Final = {
+URL_PATHS: Final = {
     "public_url": "/v5/public/linear", "private_url": "/v5/private", "trade_url": "/v5/trade", "rest_url": "",
     "stream_url": "/ws", "api_url": "", "ws_api_url": "/ws-api/v3",
 }  # fmt: skip
@@ -108,7 +108,7 @@ def _example(key: str, kind: str, network: object) -> str:
     host = next(fitting(VENUES[kind], endpoint, str(network)), None)
     if host is None:
         return f"{key}: URL"
-    return f"{key}: {'https' if endpoint == 'rest' else 'wss'}://{host}{_URL_PATHS[key]}"
+    return f"{key}: {'https' if endpoint == 'rest' else 'wss'}://{host}{URL_PATHS[key]}"
 
 
 def _fault(name: str, configured: Configured, key: str, detail: ErrorDetails) -> Remark:

@@ -125,12 +125,12 @@ def _workspace(machine: Machine, main: str = "fn main() {}") -> None:
         '[features]\ndefault = ["bybit"]\nbybit = []\n'
     )
     (crate / "src" / "main.rs").write_text(main)
+    streams = dict.fromkeys(("public_url", "private_url", "trade_url"), "ws://127.0.0.1:1/v5")
+    urls, empty = {**streams, "rest_url": "http://127.0.0.1:1"}, ("api_key", "secret", "order_prefix")
     machine.write(
         source={"path": "ws"},
         build={"profile": "dev"},
-        connectors={
-            "bf": {"type": "bybit", "config": {"stream_url": "ws://127.0.0.1:1/ws", "api_url": "http://127.0.0.1:1"}}
-        },
+        connectors={"bf": {"type": "bybit", "config": {**urls, **dict.fromkeys(empty, ""), "category": "linear"}}},
     )
 
 
