@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 VERBS: Final = {
+    "init": "Write a first stack file.",
     "validate": "Check a stack file and the files it names.",
     "config": "Print a stack merged, in a stable order, without secrets.",
     "graph": "Draw the units and who waits for whom.",
@@ -33,7 +34,7 @@ _IN_SHORT: Final = {
     "hftstack status": "what is live, what is blind, since when and why",
     "hftstack down": "bots first, then connectors, nothing left behind",
 }
-_ANYWHERE: Final = frozenset({"validate", "config", "graph"})
+_ANYWHERE: Final = frozenset({"init", "validate", "config", "graph"})
 INTERRUPTED: Final = 130
 
 

@@ -45,6 +45,10 @@ class Terminal:
         self._read(0.05)
         return text in self.raw
 
+    def write(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._master, f"{line}\n".encode())
+
     def interrupt(self) -> None:
         """Do what Ctrl-C does."""
         os.kill(self.process.pid, signal.SIGINT)
