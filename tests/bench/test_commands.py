@@ -39,6 +39,12 @@ def test_status_is_compared_with_importing_click() -> None:
     assert click["ratio"] == pytest.approx(status["median"] / click["median"])
 
 
+def test_validate_reads_a_large_stack_beside_a_small_one() -> None:
+    result = bench("validate", "--no-peers", "--connectors", "50")
+    assert names(result)[:2] == ["hftstack validate, 50 connectors", "hftstack validate, 5 connectors"]
+    assert all(sample["n"] == 1 for sample in result["samples"])
+
+
 @pytest.mark.usefixtures("paper_binaries")
 def test_first_tick_counts_crashes_healed_beside_the_bare_script() -> None:
     result = bench("first_tick")
