@@ -45,7 +45,7 @@ class Guarded:
     """What a supervisor needs to talk to its guardian: two descriptors, and who the guardian is.
 
     It hears lines: `zombie PID`, a child of the guardian's that has ended, and `terminate`. It says `reap PID`, which
-    it owes for every zombie, `ready`, and `renew` with the words of the program to become, each behind a NUL.
+    it owes for every zombie, `ready`, and `renew` with another installation's python and boot.py, each behind a NUL.
     """
 
     __slots__ = ("hears", "pid", "says")
@@ -97,8 +97,11 @@ class _Supervisor:
 class Guardian:
     """Keeps one supervisor of one stack alive. `supervise` is what a forked child becomes; it returns an exit code."""
 
-    def __init__(self, supervise: Callable[[list[str], Guarded], int], arguments: list[str], ready: int | None) -> None:
+    def __init__(
+        self, supervise: Callable[[list[str], Guarded], int], lock_file: str, arguments: list[str], ready: int | None
+    ) -> None:
         self._supervise = supervise
+        self._lock = lock_file
         self._arguments = arguments
         self._ready = ready
         self._was_ready = False
@@ -181,14 +184,15 @@ class Guardian:
 
     def _obey(self, supervisor: _Supervisor) -> None:
         for line in supervisor.lines():
-            word, _, rest = line.partition(b" ")
+            word, *words = line.split(b"\0")
+            word, _, rest = word.partition(b" ")
             if word == b"reap" and rest.isdigit():
                 _reap(int(rest))
                 supervisor.told.discard(int(rest))
             elif word == b"ready":
                 self._tell_ready()
             elif word == b"renew":
-                self._renew(supervisor, [part.decode() for part in rest.split(b"\0")])
+                self._renew(supervisor, *map(os.fsdecode, words))
 
     def _tell_ready(self) -> None:
         self._was_ready = True
@@ -201,10 +205,11 @@ class Guardian:
             finally:
                 os.close(ready)
 
-    def _renew(self, supervisor: _Supervisor, command: list[str]) -> None:
-        """Become another program, with the same pid and children, once the supervisor has let go."""
+    def _renew(self, supervisor: _Supervisor, python: str, boot: str) -> None:
+        """Become another installation's guardian, with the same pid and children, once the supervisor has let go."""
         os.waitid(os.P_PID, supervisor.pid, os.WEXITED)
-        become(command)
+        stack, *arguments = self._arguments
+        become([python, "-I", "-S", boot, *command(self._lock, stack, *_kept(arguments))])
 
     def _wait(self) -> None:
         now = time.monotonic()
@@ -241,7 +246,7 @@ def guard(supervise: Callable[[list[str], Guarded], int], argv: list[str]) -> in
         ready = int(rest[1])
         os.set_inheritable(ready, False)  # noqa: FBT003 - its only argument
         rest = rest[2:]
-    return Guardian(supervise, rest, ready).run()
+    return Guardian(supervise, path, rest, ready).run()
 
 
 def command(lock_file: str, stack: str, *arguments: str, ready: int | None = None) -> list[str]:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
 
-_BOOT: Final = Path(__file__).with_name("boot.py")
+BOOT: Final = Path(__file__).with_name("boot.py")
 _WITHIN: Final = 30.0
 _KEPT: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HFTSTACK_HOME")
+_MANAGED: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
+"""What systemd tells its service's main process (sd_notify(3)); a detached supervisor has no business with it."""
 
 
 def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -> None:
@@ -79,7 +81,8 @@ def become(home: StackHome, environ: Mapping[str, str], deployment: Path) -> NoR
     os.chdir("/")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(words[0], words, environment(environ))  # noqa: S606 - the point: no shell, this very process
+    managed = {key: environ[key] for key in _MANAGED if key in environ}
+    os.execve(words[0], words, environment(environ) | managed)  # noqa: S606 - the point: no shell, this very process
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -90,4 +93,4 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 def command(home: StackHome, *arguments: str, ready: int | None = None) -> list[str]:
     """Return the program of a stack's guardian; `arguments` are its supervisor's, `ready` a descriptor to say so on."""
     words = guarding(str(home.guardian_lock), home.name, *arguments, ready=ready)
-    return [sys.executable, "-I", "-S", str(_BOOT), *words]
+    return [sys.executable, "-I", "-S", str(BOOT), *words]

@@ -20,6 +20,8 @@ from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import lock, records
 from orchestrator.supervise.operations import Operations
 from orchestrator.supervise.process import MARKER
+from orchestrator.supervise.servicemanager import ServiceManager, summary
+from orchestrator.supervise.settlement import settled
 from orchestrator.supervise.supervisor import Supervisor
 from orchestrator.supervise.ward import Ward
 
@@ -82,22 +84,42 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     supervisor.begin(hold=options.hold or brought is not None)
     await supervisor.swept()
-    server = await listen(home.socket, operations.methods())
+    server = await listen(home.socket, {**operations.methods(), "upgrade": ward.upgrade})
     ward.begin()
+    manager = ServiceManager(os.environ)
     if brought is not None:
         supervisor.apply(brought)
     else:
         loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)
+    watching = loop.create_task(_tell(manager, supervisor, operations, brought))
     await operations.leave.wait()
+    watching.cancel()
     server.close()
     home.socket.unlink(missing_ok=True)
     await asyncio.sleep(0)
     await asyncio.gather(*tasks, return_exceptions=True)
     await supervisor.end()
-    if not supervisor.pids():
+    if not supervisor.pids() and not ward.is_followed:
         shutil.rmtree(home.runtime, ignore_errors=True)
     ward.end(home)
     return 0
+
+
+async def _tell(
+    manager: ServiceManager, supervisor: Supervisor, operations: Operations, brought: Deployment | None
+) -> None:
+    """Tell the service manager that the stack is ready when it is, or that something in it failed, and how it does."""
+    if not manager.listens:
+        return
+    keeping = asyncio.get_running_loop().create_task(manager.keep(lambda: summary(supervisor.graph)))
+    try:
+        if brought is not None:
+            await settled(supervisor, brought.units, None, operations.leave.is_set)
+        manager.say("READY=1", f"STATUS={summary(supervisor.graph)}")
+        await operations.leave.wait()
+    finally:
+        keeping.cancel()
+        manager.say("STOPPING=1")
 
 
 def _brought_in(path: Path | None) -> Deployment | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise.guardian import become
 from orchestrator.supervise.launch import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.control.server import Connection
     from orchestrator.deployment.homes import StackHome
     from orchestrator.supervise.guardian import Guarded
     from orchestrator.supervise.operations import Operations
@@ -36,6 +38,7 @@ class Ward:
         self._loop = asyncio.get_running_loop()
         self._rest = b""
         self._orphaned = False
+        self._renewal: list[str] | None = None
         supervisor.guarded_by(guarded.pid, self.release)
 
     def begin(self) -> None:
@@ -69,6 +72,26 @@ class Ward:
             elif word == "zombie" and int(rest) not in self._supervisor.pids().values():
                 self.release(int(rest))
 
+    async def upgrade(self, _: Connection, params: dict[str, Any]) -> dict[str, Any]:
+        """Let the guardian become another program, which starts a supervisor of its own; no unit is touched.
+
+        Params: `python` and `boot`, absolute paths. Raises RefusedError while an `up` or a `down` is under way.
+        """
+        words = [params.get("python"), params.get("boot")]
+        if not all(isinstance(word, str) and word.startswith("/") and "\n" not in word for word in words):
+            raise UsageError("upgrade needs the absolute paths of python and boot")
+        if not self._operations.is_idle:
+            raise RefusedError(f"{self._supervisor.stack} is being changed", hint="wait for the other command to end")
+        self._supervisor.note(None, "upgrade", f"by {words[0]}")
+        self._renewal = [str(word) for word in words]
+        self._operations.leave.set()
+        return {"pid": os.getpid()}
+
+    @property
+    def is_followed(self) -> bool:
+        """Tell whether another supervisor comes after this one, for the units that run or for none."""
+        return self._renewal is not None or (self._orphaned and bool(self._supervisor.pids()))
+
     def _take_over(self) -> None:
         """Leave, to become the guardian, once nobody is being served: that one starts the next supervisor."""
         if not self._operations.is_idle:
@@ -78,6 +101,8 @@ class Ward:
         self._operations.leave.set()
 
     def end(self, home: StackHome) -> None:
-        """Become the guardian where there is none and the stack still runs; otherwise return."""
+        """Become the guardian where there is none and the stack still runs; otherwise return, and leave."""
         if self._orphaned and self._supervisor.pids():
             become(command(home))
+        if self._renewal is not None:
+            self._say("\0".join(["renew", *self._renewal]))

@@ -191,3 +191,33 @@ def test_an_up_that_meets_a_guardian_without_a_supervisor_waits_for_the_next(mac
     assert machine.pids() == before
     assert machine.guardian() == guardian
     machine.down()
+
+
+def test_upgrade_replaces_guardian_and_supervisor_and_touches_no_unit(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    before, guardian, supervisor = machine.pids(), machine.guardian(), machine.supervisor()
+    started = Path(f"/proc/{guardian}/cmdline").read_bytes()
+    done = machine.hftstack("upgrade", "s")
+    assert done.code == 0, done.said
+    assert machine.guardian() == guardian
+    assert machine.supervisor() != supervisor
+    assert done.out == f"s  supervisor {supervisor} -> {machine.supervisor()}, no unit touched\n"
+    assert b"--ready-fd" in started
+    assert b"--ready-fd" not in Path(f"/proc/{guardian}/cmdline").read_bytes()
+    machine.until_units(lambda units: units["bf"]["level"] == "fresh" and units["mm"]["level"] == "ready")
+    assert machine.pids() == before
+    assert "upgrade" in [what for _, what, _ in machine.journal()]
+    machine.down()
+    until(lambda: not lives(guardian))
+
+
+def test_upgrade_of_what_nobody_supervises_is_refused(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    machine.kill_supervisor()
+    done = machine.hftstack("upgrade", "s")
+    assert done.code == 7, done.said
+    assert "not supervised" in done.err
+    machine.up()
+    machine.down()
