@@ -54,6 +54,41 @@ def complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> lis
     return _or_files(_offer([*_near(), *_stacks()], incomplete), incomplete)
 
 
+def complete_file_or_unit(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer a file or a stack first, then the units that are deployed of it."""
+    if not _typed(ctx, param) and ctx.params.get("stack") is None:
+        return complete_file(ctx, param, incomplete)
+    typed = _typed(ctx, param)
+    with suppress(HftstackError, OSError):
+        stack = target.find(ctx.params.get("stack") or (typed[0] if _is_stack(typed[0]) else None))
+        return _offer(_without(selection.deployed_units(stack), typed), incomplete)
+    return []
+
+
+def file_of(names: tuple[str, ...], stack: str | None) -> tuple[Path, tuple[str, ...]]:
+    """Return the stack file and the units that are meant by [FILE] [UNIT]... and -s. Raises UsageError.
+
+    The first word is the file when it is a path, a stack's name or a file there; with -s it is a unit.
+    """
+    if stack is not None or not names:
+        return target.file(stack), names
+    if _is_stack(names[0]):
+        return target.file(names[0]), names[1:]
+    try:
+        return target.file(None), names
+    except HftstackError:
+        return target.file(names[0]), names[1:]
+
+
+def _is_stack(word: str) -> bool:
+    return (
+        selection.is_path(word)
+        or Path(word).is_file()
+        or word in _stacks()
+        or any(path.stem == word for path in stackfiles.nearby(Path()))
+    )
+
+
 def complete_unit(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the units that are deployed of the stack that is meant, without those that are named already.
 
@@ -63,16 +98,6 @@ def complete_unit(ctx: click.Context, param: click.Parameter, incomplete: str) -
         stack = target.find(ctx.params.get("stack"))
         return _offer(_without(selection.deployed_units(stack), _typed(ctx, param)), incomplete)
     return []
-
-
-def complete_stack_or_unit(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer, for words of which the first may be a stack and all others are units: both at first, then units."""
-    typed = _typed(ctx, param)
-    first = typed[0] if typed and (selection.is_path(typed[0]) or typed[0] in _stacks()) else None
-    with suppress(HftstackError, OSError):
-        units = _without(selection.deployed_units(target.find(first)), typed)
-        return _offer(units if typed else [*units, *_stacks()], incomplete)
-    return [] if typed else _offer(_stacks(), incomplete)
 
 
 def _typed(ctx: click.Context, param: click.Parameter) -> tuple[str, ...]:
@@ -93,7 +118,7 @@ stack = click.argument("stack", required=False, shell_complete=complete_stack)
 """STACK: a name or a file; `target.find` makes it a stack."""
 
 stack_option = click.option(
-    "-s", "--stack", metavar="STACK", help="The stack, by name or file; default: the one that runs.",
+    "-s", "--stack", metavar="STACK", help="The stack, by name or file; default: $HFTSTACK_STACK, or the only one.",
     shell_complete=complete_stack,
 )  # fmt: skip
 """-s STACK, for verbs whose arguments are units."""
@@ -101,8 +126,11 @@ stack_option = click.option(
 stack_file = click.argument("file", required=False, callback=_file, shell_complete=complete_file)
 """FILE: the path of a stack file, or a stack's name; never None when the verb is called."""
 
-stack_and_units = click.argument("names", nargs=-1, metavar="[STACK] [UNIT]...", shell_complete=complete_stack_or_unit)
-"""Words of which the first is a stack when it is a path or a stack's name; all others are units."""
+file_and_units = click.argument("names", nargs=-1, metavar="[FILE] [UNIT]...", shell_complete=complete_file_or_unit)
+"""Words that `file_of` makes a stack file and units."""
 
 units = click.argument("units", nargs=-1, metavar="[UNIT]...", shell_complete=complete_unit)
 """Units, by name."""
+
+some_units = click.argument("units", nargs=-1, required=True, metavar="UNIT...", shell_complete=complete_unit)
+"""Units, by name; at least one."""

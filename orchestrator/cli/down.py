@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import arguments, target, terminal
+from orchestrator.cli import arguments, stopping, target, terminal
 from orchestrator.cli.verb import Verb
 from orchestrator.engine import descent
 from orchestrator.errors import NotReachedError, UsageError
 from orchestrator.observe import selection
-from orchestrator.observe.table import duration, render
+from orchestrator.observe.table import duration
 
 if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
-
-_ORDERS = "orders at the exchange were NOT cancelled"
-_TOLD = frozenset({"killed", "lost", "not-softened", "members"})
 
 
 @click.command("down", cls=Verb, examples=("hftstack down", "hftstack down stacks/prod.yaml --now"))
@@ -37,10 +34,15 @@ def command(stack: str | None, *, hurry: bool, force: bool) -> int:
     if home is None:
         return 0
     begun = time.monotonic()
-    watch = _Watch(home.name)
+    watch = stopping.Watch()
     try:
         result = descent.down(
-            home, environ=os.environ, hurry=hurry, force=force, heard=watch.hear, orphaned=watch.orphaned
+            home,
+            environ=os.environ,
+            hurry=hurry,
+            force=force,
+            heard=watch.hear,
+            orphaned=lambda: _say_orphaned(home.name),
         )
     finally:
         watch.line.erase()
@@ -61,41 +63,14 @@ def _find(stack: str | None) -> StackHome | None:
         raise
 
 
-class _Watch:
-    """A `down` as it is watched from the terminal."""
-
-    def __init__(self, stack: str) -> None:
-        self._stack = stack
-        self.line = terminal.LiveLine()
-        self._stopping: dict[str, None] = {}
-
-    def orphaned(self) -> None:
-        """Say that the units are taken over first."""
-        terminal.say(f"{self._stack} has no supervisor: taking its units over to stop them in order")
-
-    def hear(self, event: dict[str, Any]) -> None:
-        """Take an event of the supervisor."""
-        name, what = event["unit"] or "stack", event["what"]
-        if what in _TOLD:
-            self.line.erase()
-            terminal.say(f"{name}: {what}: {event['text']}")
-        if what == "stopping":
-            self._stopping[name] = None
-        elif what in {"exit", "stopped", "lost"}:
-            self._stopping.pop(name, None)
-        self.line.draw(f"stopping {', '.join(self._stopping)}" if self._stopping else "")
+def _say_orphaned(stack: str) -> None:
+    terminal.say(f"{stack} has no supervisor: taking its units over to stop them in order")
 
 
 def _tell(stack: str, result: dict[str, Any], seconds: float) -> int:
-    stopped = set(result["stopped"])
-    rows = [
-        (unit["name"], unit["unclean"] or ("lost: " + (unit["why"] or "") if unit["state"] == "lost" else "stopped"))
-        for unit in result["units"]
-        if unit["name"] in stopped
-    ]
-    for line in render(rows):
+    for line in stopping.ended(result):
         click.echo(line)
-    click.echo(f"{stack} is down, {duration(seconds)}; {_ORDERS}")
+    click.echo(f"{stack} is down, {duration(seconds)}; {stopping.ORDERS}")
     for pid, text in result["leftovers"].items():
         terminal.say(f"left behind: pid {pid} ({text})")
     return 0 if descent.is_clean(result) else NotReachedError.exit_code

@@ -7,31 +7,40 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import arguments, target, terminal
+from orchestrator.cli import arguments, target, terminal, times
 from orchestrator.cli.verb import Verb
 from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import logs, selection
 
 if TYPE_CHECKING:
-    from orchestrator.deployment.homes import Home, StackHome
+    from orchestrator.deployment.homes import StackHome
 
+_FIRST = 10
 _COLOURS = (36, 33, 35, 32, 34, 96, 93, 95)
 
 
-@click.command("logs", cls=Verb, examples=("hftstack logs -f", "hftstack logs prod bf --tail 100"))
-@arguments.stack_and_units
+@click.command("logs", cls=Verb, examples=("hftstack logs -f", "hftstack logs -s prod bf --since 10m"))
+@arguments.units
+@arguments.stack_option
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@times.since
 @click.option("-n", "--tail", "count", type=click.IntRange(min=0), help="Only the last lines of each unit.")
-def command(names: tuple[str, ...], *, follow: bool, count: int | None) -> int:
+def command(units: tuple[str, ...], stack: str | None, since: int | None, count: int | None, *, follow: bool) -> int:
     """Show the units' output over their starts, interleaved by time where lines carry one.
 
-    The first name is the stack when it is a path or a stack's name; all others are units. Without units, all of them.
-    -f begins with the last 10 lines of each, and ends with Ctrl-C.
+    Without units, all of them. --since goes by the UTC times that lines begin with (RFC 3339); a line without one
+    belongs to the line before it, and a start that writes none is shown whole when it wrote anything since then. -f
+    begins with the last 10 lines of each unless --since or --tail say otherwise, goes on over restarts of the units and
+    of the supervisor, and ends with Ctrl-C.
     """
-    home, units = _chosen(names)
-    shown = units or _all(home)
+    home = _stack(stack)
+    known = logs.units(home)
+    selection.check_units(home.name, units, known)
+    shown = list(dict.fromkeys(units)) or known
     width = max(map(len, shown), default=0)
-    for unit, line in logs.history(home, shown, 10 if follow and count is None else count):
+    if follow and count is None and since is None:
+        count = _FIRST
+    for unit, line in logs.history(home, shown, count, since):
         _print(unit, line, shown, width)
     if not follow:
         return 0
@@ -45,34 +54,15 @@ def command(names: tuple[str, ...], *, follow: bool, count: int | None) -> int:
     return 0
 
 
-def _chosen(names: tuple[str, ...]) -> tuple[StackHome, list[str]]:
-    home = target.home()
-    if names and (selection.is_path(names[0]) or names[0] in home.stacks()):
-        stack, units = selection.select(home, names[0]), list(names[1:])
-    else:
-        stack, units = _the_one(home), list(names)
-    known = _all(stack)
-    for unit in units:
-        if unit not in known:
-            raise UsageError(f"{stack.name} has no unit {unit}", hint=f"it has {', '.join(known) or 'none'}")
-    return stack, units
-
-
-def _the_one(home: Home) -> StackHome:
-    """Return the stack that runs, or the only one that ever did: what it wrote is still there."""
+def _stack(wanted: str | None) -> StackHome:
+    """Return the stack that is meant, or the only one that ever was up: what it wrote is still there."""
     try:
-        return target.find(None)
+        return target.find(wanted)
     except UsageError:
-        if len(home.stacks()) != 1 or any(map(selection.runs, map(home.stack, home.stacks()))):
+        home = target.home()
+        if wanted is not None or len(home.stacks()) != 1 or any(map(selection.runs, map(home.stack, home.stacks()))):
             raise
         return home.stack(home.stacks()[0])
-
-
-def _all(home: StackHome) -> list[str]:
-    try:
-        return sorted(entry.name for entry in home.logs.iterdir() if entry.is_dir())
-    except OSError:
-        return []
 
 
 def _print(unit: str, line: str, shown: list[str], width: int) -> None:

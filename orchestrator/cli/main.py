@@ -25,8 +25,13 @@ VERBS: Final = {
     "build": "Build what the stack needs with cargo.",
     "up": "Start a stack, or change a running one to what its file says.",
     "down": "Stop a stack: bots first, then connectors, nothing left behind.",
+    "start": "Start units and what they need.",
+    "stop": "Stop units and what hangs below them.",
+    "restart": "Stop units and start them again, and the bots on them.",
+    "wait": "Wait until units are ready, fresh or stopped.",
     "status": "Show what is live, what is blind, since when and why.",
     "logs": "Show the units' output.",
+    "events": "Show what happened to the units.",
     "probe": "Look at channels from outside, without touching them.",
 }
 _IN_SHORT: Final = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, Self
+import time
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from orchestrator.control import messages
 from orchestrator.errors import HftstackError, RefusedError
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
+
+_WENT_AWAY: Final = "the supervisor went away"
 
 
 class NotSupervisedError(HftstackError):
@@ -85,7 +89,7 @@ class Client:
                 raise messages.raised(message["error"])
             if heard is not None and "method" in message:
                 heard(message["method"], message.get("params", {}))
-        raise NotSupervisedError("the supervisor went away", hint="`hftstack up` takes its units over")
+        raise NotSupervisedError(_WENT_AWAY, hint="`hftstack up` takes its units over")
 
     def send(self, method: str, params: dict[str, Any] | None = None) -> int:
         """Ask without waiting; returns the id that the answer will carry."""
@@ -93,8 +97,29 @@ class Client:
         try:
             self._socket.sendall(messages.line({"id": self._next, "method": method, "params": params or {}}))
         except OSError:
-            raise NotSupervisedError("the supervisor went away") from None
+            raise NotSupervisedError(_WENT_AWAY) from None
         return self._next
+
+    def hear(self, within: float | None) -> list[dict[str, Any]]:
+        """Wait for notifications, at most `within` seconds, None for ever; return all that have come by then.
+
+        Raises NotSupervisedError when the supervisor goes away.
+        """
+        heard: list[dict[str, Any]] = []
+        until = None if within is None else time.monotonic() + within
+        while True:
+            *complete, self._buffer = self._buffer.split(b"\n")
+            heard += [message for message in map(json.loads, complete) if "method" in message]
+            left = 0.0 if heard else None if until is None else max(0.0, until - time.monotonic())
+            try:
+                if not select.select([self._socket], [], [], left)[0]:
+                    return heard
+                chunk = self._socket.recv(1 << 16)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise NotSupervisedError(_WENT_AWAY)
+            self._buffer += chunk
 
     def messages(self, *, patient: bool = False) -> Iterator[dict[str, Any]]:
         """Yield what the supervisor says until it hangs up."""

@@ -12,7 +12,7 @@ from orchestrator.supervise import lock, records
 from orchestrator.supervise.launch import become
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.engine.preparation import Preparation
 
@@ -23,6 +23,7 @@ def up(
     preparation: Preparation,
     *,
     environ: Mapping[str, str],
+    only: Sequence[str] | None = None,
     timeout: float | None = None,
     heard: Callable[[dict[str, Any]], None] = lambda _: None,
     interrupted: Callable[[], None] = lambda: None,
@@ -32,6 +33,7 @@ def up(
     Args:
         preparation: what `prepare` returned.
         environ: the caller's environment, for a supervisor that has to be started.
+        only: the units that are brought in and started, with what they need; None for all.
         timeout: seconds to wait for the units; None for each unit's own bound.
         heard: takes each event of the supervisor (`unit`, `what`, `text`, `at`).
         interrupted: called at Ctrl-C, before what this call started is stopped.
@@ -47,7 +49,7 @@ def up(
     home = preparation.home
     with connect(home, timeout=_WITHIN) or launch(home, environ, timeout=_WITHIN) as client:
         deployment = rendered(preparation, environ).deployment
-        params = {"deployment": codec.plain(deployment), "timeout": timeout}
+        params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout}
         try:
             result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
         except KeyboardInterrupt:

@@ -42,6 +42,25 @@ def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
         time.sleep(_BETWEEN)
 
 
+def reach(stack: StackHome, *, timeout: float = 5.0) -> Client:
+    """Return a connection to the stack's supervisor. Raises what `connect` does, and NotSupervisedError."""
+    client = connect(stack, timeout=timeout)
+    if client is None:
+        raise unsupervised(stack)
+    return client
+
+
+def unsupervised(stack: StackHome) -> NotSupervisedError:
+    """Return the error that a stack has no supervisor: whether it runs, and what to do."""
+    from orchestrator.observe.selection import deployed_file  # noqa: PLC0415 - for a stack without a supervisor only
+    from orchestrator.observe.unsupervised import remains  # noqa: PLC0415
+
+    up = f"hftstack up {deployed_file(stack) or 'FILE'}"
+    if remains(stack):
+        return NotSupervisedError(f"{stack.name} runs without a supervisor", hint=f"{up} takes it over")
+    return NotSupervisedError(f"{stack.name} is not running", hint=f"{up} starts it")
+
+
 def launch(stack: StackHome, environ: Mapping[str, str], *, timeout: float = 5.0) -> Client:
     """Start a supervisor that starts nothing by itself, and return a connection to it.
 

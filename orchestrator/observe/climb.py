@@ -9,7 +9,9 @@ from orchestrator.observe.status import seconds
 from orchestrator.observe.table import duration
 
 if TYPE_CHECKING:
-    from orchestrator.deployment.model import Deployment, UnitSpec
+    from collections.abc import Collection, Iterable
+
+    from orchestrator.deployment.model import UnitSpec
 
 _TOLD: Final = frozenset(
     {"restart", "backoff", "overdue", "failed", "refused", "broken", "killed", "recycle", "repaired"}
@@ -29,9 +31,9 @@ class _Unit:
 class Climb:
     """Turns the supervisor's events into lines; says nothing itself."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Begin with nothing known to be up."""
-        self._units = {spec.name: _Unit(spec) for spec in deployment.units}
+    def __init__(self, specs: Iterable[UnitSpec], up: Collection[str] = ()) -> None:
+        """Begin with the units that are told of, and the names of those that are up already."""
+        self._units = {spec.name: _Unit(spec, up=spec.name in up) for spec in specs}
         self._width = max(map(len, self._units), default=0)
 
     @property
@@ -79,10 +81,14 @@ class Climb:
         for name, unit in self._units.items():
             if unit.up:
                 continue
-            missing = [edge.unit for edge in unit.spec.depends_on if not self._units[edge.unit].up]
+            missing = [edge.unit for edge in unit.spec.depends_on if self._is_missing(edge.unit)]
             if missing:
                 parts.append(f"{name} waits for {', '.join(missing)}")
             else:
                 again = f" (retry {len(unit.retries)})" if unit.retries else ""
                 parts.append(f"{name} → {unit.spec.target.value}{again}")
         return "; ".join(parts)
+
+    def _is_missing(self, name: str) -> bool:
+        unit = self._units.get(name)
+        return unit is not None and not unit.up

@@ -24,7 +24,7 @@ def explain(unit: dict[str, Any], spec: UnitSpec, words: Sequence[str], *, stack
     if advice:
         rows.append(("try", advice))
     if words:
-        rows.append(("more", f"hftstack logs {stack} {unit['name']}"))
+        rows.append(("more", f"hftstack logs -s {stack} {unit['name']}"))
     elif unit["log"] is not None:
         rows.append(("wrote", "nothing"))
     return [f"{unit['name']}: {unit['target']} not reached", *(f"    {head:<5}  {text}" for head, text in rows)]

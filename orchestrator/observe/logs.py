@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.observe.table import cut
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 _BLOCK: Final = 1 << 16
 _POLL: Final = 0.1
 _READ_FOR_WORDS: Final = 100
+_FIRST_LOOK: Final = 1000
+"""Lines from the end in which an instant is looked for first; then ten times as many, and so on."""
+
+_FURTHER: Final = 10
 _INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)Z")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -54,30 +59,72 @@ def last_words(path: Path, count: int, *, width: int = 160) -> list[str]:
     return told[-count:]
 
 
+def units(home: StackHome) -> list[str]:
+    """Return the units that ever wrote, sorted; also those that the stack no longer has."""
+    try:
+        return sorted(entry.name for entry in home.logs.iterdir() if entry.is_dir())
+    except OSError:
+        return []
+
+
 def files(home: StackHome, unit: str) -> list[Path]:
     """Return the logs of a unit, one a start, oldest first."""
     return sorted(path for path in (home.logs / unit).glob("*.log") if path.stem.isdecimal())
 
 
-def history(home: StackHome, units: list[str], count: int | None) -> list[tuple[str, str]]:
+def history(home: StackHome, units: list[str], count: int | None, since: int | None = None) -> list[tuple[str, str]]:
     """Return (unit, line): the last `count` lines of each unit over its starts, None for all, in the order of time.
 
     A line without an instant of its own stands behind the line before it; those of a unit that writes none stand first.
+    `since`, in nanoseconds since the epoch, leaves out what was written before: lines by their instants, a start that
+    writes none by the instant of its last write.
     """
     stamped = []
     for unit in units:
-        lines: list[str] = []
-        for path in reversed(files(home, unit)):
-            missing = None if count is None else count - len(lines)
-            if missing == 0:
-                break
-            lines = [*(_all(path) if missing is None else tail(path, missing)), *lines]
         instant = ""
-        for place, line in enumerate(lines):
+        for place, line in enumerate(_of_starts(files(home, unit), count, since)):
             found = _INSTANT.match(line)
             instant = max(instant, found.group(1)) if found else instant
             stamped.append((instant, unit, place, line))
     return [(unit, line) for _, unit, _, line in sorted(stamped)]
+
+
+def _of_starts(paths: list[Path], count: int | None, since: int | None) -> list[str]:
+    lines: list[str] = []
+    for path in reversed(paths):
+        missing = None if count is None else count - len(lines)
+        if missing == 0 or (since is not None and _written(path) < since):
+            break
+        if since is not None:
+            lines = [*_since(path, since), *lines]
+        else:
+            lines = [*(_all(path) if missing is None else tail(path, missing)), *lines]
+    return lines if count is None else lines[len(lines) - min(count, len(lines)) :]
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _since(path: Path, since: int) -> list[str]:
+    earliest = datetime.fromtimestamp(since / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    count = _FIRST_LOOK
+    while True:
+        lines = tail(path, count)
+        first = next((found.group(1) for line in lines if (found := _INSTANT.match(line))), None)
+        if len(lines) < count or (first is not None and first < earliest):
+            break
+        count *= _FURTHER
+    kept, keeps = [], first is None or first >= earliest
+    for line in lines:
+        found = _INSTANT.match(line)
+        keeps = found.group(1) >= earliest if found else keeps
+        if keeps:
+            kept.append(line)
+    return kept
 
 
 def _all(path: Path) -> list[str]:

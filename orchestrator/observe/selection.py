@@ -10,6 +10,8 @@ from orchestrator.errors import UsageError
 from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from orchestrator.deployment.homes import Home, StackHome
 
 NONE_RUNS: Final = "no stack is running"
@@ -80,6 +82,22 @@ def deployed_units(home: StackHome) -> tuple[str, ...]:
     units = _deployed(home).get("units")
     names = [unit.get("name") for unit in units if isinstance(unit, dict)] if isinstance(units, list) else []
     return tuple(name for name in names if isinstance(name, str))
+
+
+def check_units(stack: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError for the first of `names` that is none of the stack's units; names the nearest."""
+    for name in names:
+        if name in known:
+            continue
+        import difflib  # noqa: PLC0415 - for a mistyped name only
+
+        near = difflib.get_close_matches(name, known, n=1)
+        has = f"it has {', '.join(known) or 'none'}"
+        raise UsageError(f"{stack} has no unit {_shown(name)}", hint=f"did you mean {near[0]}? {has}" if near else has)
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() else repr(name)
 
 
 def _deployed(home: StackHome) -> dict[str, object]:

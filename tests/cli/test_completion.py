@@ -57,17 +57,21 @@ def test_what_is_no_stack_of_ours_is_left_to_the_shell(machine: Machine) -> None
 
 
 def test_stacks_that_were_up_are_offered_by_name(deployed: Machine) -> None:
-    for verb in ("status", "down", "probe", "up"):
+    for verb in ("status", "down", "probe", "up", "events", "logs -s"):
         assert _offered(deployed, f"hftstack {verb} ") == _plain("s")
 
 
 def test_units_are_offered_once_without_reading_the_stack_file(deployed: Machine) -> None:
     deployed.file.unlink()
 
-    assert _offered(deployed, "hftstack logs s ") == _plain("bf", "mm")
-    assert _offered(deployed, "hftstack logs s b") == _plain("bf")
-    assert _offered(deployed, "hftstack logs s bf ") == _plain("mm")
-    assert _offered(deployed, "hftstack logs ", HFTSTACK_STACK="s") == _plain("bf", "mm", "s")
+    for verb in ("logs", "start", "stop", "restart", "wait"):
+        assert _offered(deployed, f"hftstack {verb} -s s ") == _plain("bf", "mm")
+    assert _offered(deployed, "hftstack logs -s s b") == _plain("bf")
+    assert _offered(deployed, "hftstack logs -s s bf ") == _plain("mm")
+    assert _offered(deployed, "hftstack up s ") == _plain("bf", "mm")
+    assert _offered(deployed, "hftstack up -s s bf ") == _plain("mm")
+    assert _offered(deployed, "hftstack events --unit b", HFTSTACK_STACK="s") == _plain("bf")
+    assert _offered(deployed, "hftstack logs ", HFTSTACK_STACK="s") == _plain("bf", "mm")
     assert _offered(deployed, "hftstack logs mm ", HFTSTACK_STACK="s") == _plain("bf")
 
 
@@ -82,7 +86,7 @@ def test_the_units_of_the_stack_that_runs_are_offered_without_its_name(machine: 
 def test_a_deployment_that_cannot_be_read_offers_nothing_and_says_nothing(deployed: Machine) -> None:
     for content in (b"{", b"[]", b'{"units": 1}', b'{"units": [1, {"name": 2}]}', b"\xff"):
         (deployed.state / "deployment.json").write_bytes(content)
-        assert _offered(deployed, "hftstack logs s ") == []
+        assert _offered(deployed, "hftstack logs -s s ") == []
 
 
 def test_a_verb_that_does_not_exist_is_no_mistake_while_the_line_is_typed(machine: Machine) -> None:

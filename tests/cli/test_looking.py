@@ -102,7 +102,7 @@ def test_a_unit_that_the_stack_lacks_is_named_with_those_it_has(machine: Machine
     done = machine.hftstack("logs", "rset")
 
     assert (done.code, done.out) == (2, "")
-    assert done.err == "one has no unit rset\n    it has rest\n"
+    assert done.err == "one has no unit rset\n    did you mean rest? it has rest\n"
 
 
 def test_a_failed_up_shows_the_unit_its_exit_its_last_words_and_what_to_try(machine: Machine) -> None:
@@ -120,7 +120,7 @@ def test_a_failed_up_shows_the_unit_its_exit_its_last_words_and_what_to_try(mach
         "    wrote  | trying  (3 times)",
         "           | ModuleNotFoundError: No module named 'nope'",
         "    try    its Python lacks a module: name the interpreter that has it as the first word of `command:`",
-        "    more   hftstack logs s mm",
+        "    more   hftstack logs -s s mm",
     ]
     assert "s is not up after " in done.err.splitlines()[-1]
     assert "left running: bf" in done.err.splitlines()[-1]

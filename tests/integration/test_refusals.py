@@ -56,6 +56,24 @@ def test_a_bot_that_is_not_ours_refuses_down_unless_forced(machine: Machine) -> 
     stranger.wait()
 
 
+def test_a_bot_that_would_never_meet_its_connector_is_refused_before_anything_starts(machine: Machine) -> None:
+    elsewhere = machine.folder / "elsewhere"
+    (elsewhere / "config").mkdir(parents=True)
+    (elsewhere / "config/iceoryx2.toml").write_text(f'[global]\nroot-path = "{elsewhere}/iox"\nprefix = "other_"\n')
+    bot: dict[str, Any] = {"command": ["sleep", "600"], "cwd": str(elsewhere), "depends_on": ["bf"]}
+    machine.write({**pair(), "bots": {"mm": bot}})
+    done = machine.hftstack("up", machine.file)
+    assert done.code == 7, done.said
+    assert "mm: it would never meet bf" in done.err
+    assert f"{elsewhere}/config/iceoryx2.toml" in done.err
+    assert f"{machine.folder}/config/iceoryx2.toml" in done.err
+    assert machine.members() == {}
+    assert machine.hftstack("validate", machine.file).code == 0
+    machine.write({**pair(), "bots": {"mm": {**bot, "attached": False}}})
+    assert "warning: mm: it would never meet bf" in machine.up().err
+    machine.down()
+
+
 def test_two_files_cannot_run_stacks_of_one_name(machine: Machine) -> None:
     machine.write(connectors={"bf": {"type": "sim"}})
     machine.up()
@@ -120,7 +138,7 @@ def test_no_secret_of_a_config_is_anywhere_but_in_the_rendered_configs(machine: 
     machine.write(pair({"rate": 100, "faults": faults}))
     said = machine.up().said
     machine.until_units(lambda units: units["bf"]["level"] == "fresh")
-    for words in (("status",), ("status", "--format", "json"), ("logs", "s"), ("probe", "s"), ("validate", "s.yaml")):
+    for words in (("status",), ("status", "--format", "json"), ("logs", "-s", "s"), ("events", "s"), ("probe", "s"), ("validate", "s.yaml")):
         said += machine.hftstack(*words).said
     machine.kill_supervisor()
     said += machine.hftstack("status", "s").said

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from orchestrator.deployment.model import Deployment, Kind
+from orchestrator.deployment.model import Kind
 from orchestrator.observe.climb import Climb
 from tests.observe.objects import spec
 
 
 def _climb() -> Climb:
-    units = (spec("bf"), spec("mm", Kind.BOT, "bf"))
-    return Climb(Deployment(stack="prod", file="/srv/prod.yaml", network="testnet", units=units))
+    return Climb((spec("bf"), spec("mm", Kind.BOT, "bf")))
 
 
 def _hear(
@@ -80,3 +79,15 @@ def test_events_of_the_stack_itself_and_of_strangers_are_no_lines() -> None:
 
     assert _hear(climb, "supervised", None) == (None, None)
     assert _hear(climb, "failed", "removed-unit") == (None, None)
+
+
+def test_what_is_up_already_is_not_waited_for() -> None:
+    climb = Climb((spec("bf"), spec("mm", Kind.BOT, "bf")), ["bf"])
+
+    assert climb.waiting() == "mm → ready"
+    _hear(climb, "exit")
+    assert climb.waiting() == "bf → connected; mm waits for bf"
+
+
+def test_a_dependency_of_which_nothing_is_told_is_not_waited_for() -> None:
+    assert Climb((spec("mm", Kind.BOT, "bf"),)).waiting() == "mm → ready"

@@ -20,7 +20,7 @@ def test_a_unit_that_died_is_told_with_its_end_its_words_and_what_to_try() -> No
         "    wrote  | starting",
         "           | This connector doesn't exist.",
         "    try    its type is not compiled in: name the cargo feature in `features:`",
-        "    more   hftstack logs prod bf",
+        "    more   hftstack logs -s prod bf",
     ]
 
 

@@ -801,11 +801,9 @@ def test_an_operators_start_clears_what_is_latched_above_too() -> None:
 def test_a_finished_bot_is_started_again_when_it_is_named_and_not_because_another_one_needs_it() -> None:
     stage = Stage().apply(bot("first"), bot("second", "first")).climb()
     stage.exit("first", code=0, after=5.0)
-    stage.start("second")
-    assert stage.graph.units["first"].state is State.FINISHED
-    stage.start("first")
+    states = [stage.start(name).graph.units["first"].state for name in ("second", "first")]
 
-    assert stage.graph.units["first"].state is State.STARTING
+    assert states == [State.FINISHED, State.STARTING]
 
 
 def test_an_operators_restart_takes_the_bots_along_in_order_and_counts_no_failure() -> None:

@@ -1,0 +1,67 @@
+"""Units that are being started, as it is watched from the terminal, and why some did not get there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from orchestrator.cli import terminal
+from orchestrator.observe import logs
+from orchestrator.observe.climb import Climb
+from orchestrator.observe.failure import explain
+from orchestrator.observe.table import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from orchestrator.deployment.model import UnitSpec
+
+_LAST_LINES: Final = 10
+_RED: Final = 31
+
+
+class Watch:
+    """Writes a line for each unit that got there; what the others wait for is drawn over."""
+
+    def __init__(self, verb: str, specs: Iterable[UnitSpec], up: Collection[str] = ()) -> None:
+        """`verb` is what goes on, `up` the units that are there already."""
+        self._verb = verb
+        self._climb = Climb(specs, up)
+        self.line = terminal.LiveLine()
+
+    @property
+    def climbed(self) -> tuple[str, ...]:
+        """The units that were seen to come up."""
+        return self._climb.climbed
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take an event of the supervisor."""
+        line, remark = self._climb.hear(event)
+        self.line.erase()
+        if line is not None:
+            click.echo(cut(line, terminal.width(sys.stdout)))
+        if remark is not None:
+            terminal.say(remark)
+        self.line.draw(self._climb.waiting())
+
+    def interrupted(self) -> None:
+        """Say what happens after Ctrl-C."""
+        self.line.erase()
+        terminal.say(f"interrupted: stopping what this `{self._verb}` started (Ctrl-C again does not wait for it)")
+
+
+def blame(result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str) -> None:
+    """Say of each unit that did not reach its target why; of those that only wait for another one, that they do."""
+    units = {unit["name"]: unit for unit in result["units"]}
+    blamed = [name for name in result["blocked"] if units[name]["state"] != "waiting"] or result["blocked"]
+    for name in blamed:
+        unit = units[name]
+        words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
+        head, *rest = explain(unit, specs[name], words, stack=stack)
+        terminal.say("\n".join([terminal.paint(head, _RED, sys.stderr), *rest]))
+    waiting = [name for name in result["blocked"] if name not in blamed]
+    if waiting:
+        terminal.say(f"still waiting: {', '.join(waiting)}")

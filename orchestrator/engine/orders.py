@@ -1,0 +1,106 @@
+"""Starting, stopping and restarting single units of a stack that is supervised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.connection import reach
+from orchestrator.errors import InterruptedByUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.deployment.homes import StackHome
+
+    Heard = Callable[[dict[str, Any]], None]
+
+_HINT = "hftstack status shows how far it is"
+
+
+def start(
+    home: StackHome,
+    units: Sequence[str],
+    *,
+    timeout: float | None = None,
+    heard: Heard = lambda _: None,
+    interrupted: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Start units and what they need, and return when they are ready or one has failed.
+
+    Args:
+        home: the stack's home.
+        units: their names.
+        timeout: seconds to wait; None for each unit's own bound.
+        heard: takes each event of the supervisor.
+        interrupted: called at Ctrl-C, before what this call started is stopped.
+
+    Returns:
+        The supervisor's answer: `reached`, `blocked` and `started` (names), `units` as `status` has them.
+
+    Raises:
+        NotSupervisedError: the stack has no supervisor, or it went away.
+        RefusedError: the stack is being stopped.
+        InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
+    """
+    with reach(home) as client:
+        params = {"units": list(units), "timeout": timeout}
+        try:
+            result: dict[str, Any] = client.call("start", params, heard=lambda _, event: heard(event), patient=True)
+        except KeyboardInterrupt:
+            interrupted()
+            stopped = ", ".join(client.call("withdraw", patient=True)["stopped"]) or "nothing"
+            raise InterruptedByUserError(f"stopped what this `start` had started: {stopped}") from None
+        return result
+
+
+def stop(
+    home: StackHome,
+    units: Sequence[str],
+    *,
+    hurry: bool = False,
+    force: bool = False,
+    heard: Heard = lambda _: None,
+) -> dict[str, Any]:
+    """Stop units and what hangs below them, dependents first, and return when their processes are gone.
+
+    Args:
+        home: the stack's home.
+        units: their names.
+        hurry: do not wait for bots.
+        force: go on although a bot that is not ours is attached.
+        heard: takes each event of the supervisor.
+
+    Returns:
+        The supervisor's answer: `stopped` (names), `units` as `status` has them.
+
+    Raises:
+        NotSupervisedError: the stack has no supervisor, or it went away.
+        RefusedError: a bot that is not ours is attached, or the stack is being stopped.
+        InterruptedByUserError: at Ctrl-C; the supervisor goes on.
+    """
+    return _ordered(home, "stop", {"units": list(units), "hurry": hurry, "force": force}, heard)
+
+
+def restart(
+    home: StackHome,
+    units: Sequence[str],
+    *,
+    timeout: float | None = None,
+    force: bool = False,
+    heard: Heard = lambda _: None,
+) -> dict[str, Any]:
+    """Stop units and start them again with what they need, the bots on them too.
+
+    Args and Raises are those of `start` and `stop`; Ctrl-C leaves the rest to the supervisor. The answer has
+    `restarted` (names) instead of `started`.
+    """
+    return _ordered(home, "restart", {"units": list(units), "timeout": timeout, "force": force}, heard)
+
+
+def _ordered(home: StackHome, method: str, params: dict[str, Any], heard: Heard) -> dict[str, Any]:
+    try:
+        with reach(home) as client:
+            result: dict[str, Any] = client.call(method, params, heard=lambda _, event: heard(event), patient=True)
+            return result
+    except KeyboardInterrupt:
+        raise InterruptedByUserError(f"the supervisor goes on with the {method}", hint=_HINT) from None
