@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.errors import Diagnostic, StackError
+from orchestrator.runner.config import SIM
 from orchestrator.runner.errors import ConnectorRunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
-    "binancefutures": ("stream_url", "api_url"),
-    "binancespot": ("stream_url", "api_url"),
-    "bybit": (
-        "public_url",
-        "private_url",
-        "trade_url",
-        "rest_url",
-        "api_key",
-        "secret",
-        "category",
-        "order_prefix",
-    ),
-}
-"""Keys without which upstream's connector ends, its whole config in the log (5f3ec40, connector/src/*/mod.rs)."""
+    from orchestrator.stack.model import Config
 
-_TEXTS: Final = frozenset({"ws_api_url", "api_key", "secret", "order_prefix", *sum(_REQUIRED.values(), ())})
 _SECRETS: Final = ("api_key", "secret")
 _SHORTEST: Final = 4
 """Characters below which a text is no key, and may stand in a log for other reasons."""
 
 _HIDDEN: Final = "[hidden]"
+_log: Final = logging.getLogger("orchestrator.runner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +30,13 @@ class Secrets:
 
     values: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, table: Mapping[str, object]) -> Secrets:
+        """Return the keys in a table; each line of a key of several lines counts, for a log may hold it escaped."""
+        texts = (table.get(key) for key in _SECRETS)
+        lines = {line.strip() for text in texts if isinstance(text, str) for line in text.splitlines()}
+        return cls(tuple(sorted((line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True)))
+
     def hide(self, text: str) -> str:
         """Return the text without them."""
         for value in self.values:
@@ -48,31 +44,41 @@ class Secrets:
         return text
 
 
-def check(path: Path, connector_type: str) -> Secrets:
-    """Return the keys in a file that a connector of this type can read.
+def check(path: Path, name: str, connector_type: str) -> Secrets:
+    """Return the keys in a file that a connector of this type can read; what is doubtful in it is logged.
 
-    Raises ConnectorRunnerError with `file:line:column`, never with any of the content.
+    Raises ConnectorRunnerError with every mistake and its `file:line:column`, never with any of the content.
     """
     from orchestrator.stack import config, textfile  # noqa: PLC0415 - pydantic, which an import alone need not pay
 
     try:
-        table = config.read(path).table
+        found = config.read(path)
     except textfile.UnreadableError as error:
         line, column = error.place
         raise ConnectorRunnerError(error.message, where=f"{path}:{line}:{column}", hint=error.hint) from None
-    missing = [key for key in _REQUIRED.get(connector_type, ()) if key not in table]
-    if missing:
+    if connector_type != SIM:
+        _judge(path, name, connector_type, found)
+    return Secrets.of(found.table)
+
+
+def _judge(path: Path, name: str, connector_type: str, found: Config) -> None:
+    from orchestrator.stack.draft import Configured, TomlFile  # noqa: PLC0415 - see above
+    from orchestrator.stack.textfile import decode  # noqa: PLC0415
+    from orchestrator.venue import keys, tables  # noqa: PLC0415
+
+    configured = Configured("", found.table, TomlFile(str(path), decode(found.content or b"")))
+    faults = list(tables.check(name, connector_type, configured, None))
+    complete = not any(fault.rule == "unknown-key" for fault in faults)
+    faults += keys.check(name, connector_type, configured, complete=complete)
+    mistakes = []
+    for fault in faults:
+        diagnostic = fault.located()
+        if isinstance(diagnostic, Diagnostic) and diagnostic.severity == "error":
+            mistakes.append(diagnostic)
+        else:
+            _log.warning("%s", diagnostic)
+    if mistakes:
+        error = StackError(mistakes)
         raise ConnectorRunnerError(
-            f"a {connector_type} connector needs {', '.join(missing)}", where=str(path), hint="add what is missing"
+            f"{error.message} in the config", where=str(path), detail="\n".join(map(str, error.diagnostics))
         )
-    for key in () if connector_type not in _REQUIRED else _TEXTS:
-        if key in table and not isinstance(table[key], str):
-            raise ConnectorRunnerError(f"{key} is not a text", where=str(path), hint=f'write {key} = "..."')
-    return Secrets(tuple(sorted(set(_secrets(table)), key=len, reverse=True)))
-
-
-def _secrets(table: Mapping[str, object]) -> Iterator[str]:
-    for key in _SECRETS:
-        value = table.get(key)
-        if isinstance(value, str):
-            yield from (line for line in (part.strip() for part in value.splitlines()) if len(line) >= _SHORTEST)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import ConnectorRunnerError
+from orchestrator.runner.configfile import Secrets
 from tests.runner.conftest import FUTURES
 
 if TYPE_CHECKING:
@@ -44,25 +45,26 @@ def test_a_file_that_breaks_between_two_starts_is_refused_before_the_connector_s
 @pytest.mark.parametrize(
     ("connector_type", "text", "said"),
     [
-        ("binancefutures", 'stream_url = "ws://h/ws"', "a binancefutures connector needs api_url"),
-        ("binancespot", "", "a binancespot connector needs stream_url, api_url"),
-        ("bybit", 'public_url = "ws://h"\ncategory = "linear"\n', "needs private_url, trade_url, rest_url, api_key"),
-        ("binancefutures", f"{FUTURES}secret = 5\n", "secret is not a text"),
+        ("binancefutures", 'stream_url = "ws://h/ws"', ['1:1: the key "api_url" is missing']),
+        ("binancespot", "", ['the key "stream_url" is missing', 'the key "api_url" is missing']),
+        ("bybit", 'category = "linear"\n', ['the key "public_url" is missing', 'the key "order_prefix" is missing']),
+        ("binancefutures", f"{FUTURES}secret = 5\n", ["3:10: /secret: secret is not text"]),
+        ("binancefutures", f'{FUTURES}secret_key = "{_KEY}"\n', ["3:1: /secret_key: ", "did you mean secret?"]),
     ],
 )
-def test_what_would_make_the_connector_print_its_config_is_refused(
-    bench: Bench, connector_type: str, text: str, said: str
+def test_what_the_connector_would_end_of_or_ignore_is_refused_all_at_once(
+    bench: Bench, connector_type: str, text: str, said: list[str]
 ) -> None:
     with pytest.raises(ConnectorRunnerError) as caught:
         bench.runner(connector_type, text)
 
-    assert said in str(caught.value)
     assert caught.value.where == str(bench.folder / "bf.toml")
+    assert all(words in str(caught.value) for words in said), str(caught.value)
+    assert _KEY not in str(caught.value)
 
 
 def test_the_keys_of_an_account_are_hidden_in_what_is_shown_of_the_output(bench: Bench) -> None:
-    pem = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIA\\n-----END PRIVATE KEY-----"
-    text = f'{FUTURES}api_key = "{_KEY}"\nsecret = "{pem}"\n'
+    text = f'{FUTURES}api_key = "{_KEY}"\nsecret = "{_KEY}Longer"\n'
     program = bench.program("connector", 'cat "$3"; cat "$3" >&2; exec sleep 1000')
     runner = bench.runner("binancefutures", text, binary_path=program, auto_build=False)
     runner.start()
@@ -71,6 +73,13 @@ def test_the_keys_of_an_account_are_hidden_in_what_is_shown_of_the_output(bench:
 
     shown = "".join([*runner.get_output(), str(caught.value)])
     assert "stream_url" in shown
-    assert "[hidden]" in shown
+    assert 'secret = "[hidden]"' in shown
     assert _KEY not in shown
-    assert "MC4CAQAwBQYDK2VwBCIEIA" not in shown
+
+
+def test_each_line_of_a_key_of_several_lines_is_hidden_and_short_words_are_not() -> None:
+    secrets = Secrets.of(
+        {"secret": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYD\n", "api_key": "abc", "api_url": "ws://h"}
+    )
+
+    assert secrets.hide("x\\nMC4CAQAwBQYD\\n abc ws://h") == "x\\n[hidden]\\n abc ws://h"

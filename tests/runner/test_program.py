@@ -20,13 +20,7 @@ _SAYS = 'fn main() {{ println!("{}"); }}'
 
 def _in(workspace: Workspace, **more: Any) -> ConnectorRunner:  # noqa: ANN401 - of ConnectorConfig
     """Return a runner with its config file inside the workspace."""
-    return ConnectorRunner(ConnectorConfig("bf", "bybit", workspace.write("stacks/bf.toml", _BYBIT), **more))
-
-
-_BYBIT = "\n".join(
-    f'{key} = "x"'
-    for key in ("public_url", "private_url", "trade_url", "rest_url", "api_key", "secret", "category", "order_prefix")
-)
+    return ConnectorRunner(ConnectorConfig("bf", "binancefutures", workspace.write("stacks/bf.toml", FUTURES), **more))
 
 
 @pytest.fixture(autouse=True)
