@@ -54,7 +54,7 @@ def _row(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> tuple
         "-" if unit["pid"] is None else str(unit["pid"]),
         "-" if unit["since"] is None else duration(max(0.0, now - seconds(unit["since"]))),
         "-" if unit["restarts"] is None else str(unit["restarts"]),
-        _remark(unit, units),
+        ", ".join(filter(None, ("external" if unit.get("external") else "", _remark(unit, units)))),
     )
 
 

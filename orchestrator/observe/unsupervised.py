@@ -42,6 +42,7 @@ def status(home: StackHome) -> dict[str, Any]:
                 "target": spec.target.value,
                 "reached": False,
                 "why": None if intent is None else intent.why,
+                "external": spec.external,
                 "waits_for": [],
                 "depends_on": [edge.unit for edge in spec.depends_on],
                 "unclean": None,

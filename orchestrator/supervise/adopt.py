@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import codec
-from orchestrator.deployment.model import Dependency, File, Health, Kind, Level, Restart, UnitSpec
+from orchestrator.deployment.model import Dependency, File, Health, Hooks, Kind, Level, Restart, UnitSpec
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.process import Process, ProcessId, identity, is_zombie_of, members, zombie_code
 from orchestrator.supervise.records import Intent
 from orchestrator.supervise.unit import State, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from orchestrator.deployment.model import Deployment
     from orchestrator.supervise.records import Intents, UnitRecord
@@ -28,11 +28,13 @@ _UNKNOWN_GRACE: Final = 60.0
 class Adoption:
     """What a new supervisor begins with.
 
-    `ended` are units, alive in the graph, whose process is a zombie that the guardian kept: its exit code is news.
+    `processes` are ours, `external` those of external connectors. `ended` are units, alive in the graph, whose process
+    is a zombie that the guardian kept: its exit code is news.
     """
 
     graph: Graph
     processes: dict[str, Process]
+    external: dict[str, Process] = field(default_factory=dict)
     ended: dict[str, Ended] = field(default_factory=dict)
 
 
@@ -57,6 +59,7 @@ def digest(spec: UnitSpec) -> str:
         health=Health(),
         restart=Restart(),
         grace=0.0,
+        hooks=Hooks(),
     )
     return hashlib.sha256(codec.encode(started).encode()).hexdigest()[:16]
 
@@ -69,27 +72,32 @@ def adopt(
     now: float,
     *,
     hold: bool,
+    find: Callable[[UnitSpec], Process | str | None],
 ) -> Adoption:
     """Find the units' running processes and derive the graph from them.
 
     `prefix` begins the markers of this stack. `hold`: what is wanted but not running stays down until told otherwise.
-    With the deployment lost, what runs is left running. Raises OSError when we could not look: absence is not known.
+    `find` returns the process that holds the channel of an external connector. With the deployment lost, what runs is
+    left running. Raises OSError when we could not look: absence is not known.
     """
-    processes = _survivors(records, prefix)
-    ended = _zombies({name: record for name, record in records.items() if name not in processes})
     specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
+    ours = {name: record for name, record in records.items() if not record.external}
+    processes = _survivors(ours, prefix)
+    ended = _zombies({name: record for name, record in ours.items() if name not in processes})
+    strangers = [spec for spec in specs.values() if spec.external and _wanted(spec.name, intents)]
+    external = _external([spec for spec in strangers if spec.name not in processes | ended], records, find)
     places = {name: place for place, name in enumerate(specs)}
-    starts = {name: process.id.start for name, process in (processes | ended).items()}
+    starts = {name: process.id.start for name, process in (processes | external | ended).items()}
     order = sorted(starts, key=lambda name: (starts[name], places.get(name, len(places))))
     born = {name: place for place, name in enumerate(order, 1)}
     units: dict[str, Unit] = {}
     for name, spec in specs.items():
-        process = processes.get(name) or ended.get(name)
+        process = processes.get(name) or external.get(name) or ended.get(name)
         if process is None:
             units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
             continue
-        same = started_from(process.marker) == digest(spec)
-        running = spec if same else replace(spec, argv=())
+        same = name in external or started_from(process.marker) == digest(spec)
+        running = spec if same else replace(spec, argv=(), external=False)
         units[name] = _present(running, born[name], now, wanted=_wanted(name, intents))
     for name in processes:
         if name not in specs:
@@ -98,7 +106,7 @@ def adopt(
             if deployment is None:
                 specs[name] = unknown
     ended = {name: end for name, end in ended.items() if name in units}
-    return Adoption(Graph(specs, units, len(born)), processes, ended)
+    return Adoption(Graph(specs, units, len(born)), processes, external, ended)
 
 
 def marked(prefix: str) -> dict[str, tuple[int, str]]:
@@ -124,6 +132,24 @@ def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Proc
         process = None if process_id is None else Process.adopt(process_id, marker=marker, log=None)
         if process is not None:
             found[unit] = process
+    return found
+
+
+def _external(
+    specs: Iterable[UnitSpec],
+    records: Mapping[str, UnitRecord],
+    find: Callable[[UnitSpec], Process | str | None],
+) -> dict[str, Process]:
+    """Return the processes that were recorded, or else hold the channels: bots are attached to no others."""
+    found = {}
+    for spec in specs:
+        record = records.get(spec.name)
+        if record is not None:
+            process: Process | str | None = Process.adopt(ProcessId(record.pid, record.start), marker="", log=None)
+        else:
+            process = find(spec)
+        if isinstance(process, Process):
+            found[spec.name] = process
     return found
 
 

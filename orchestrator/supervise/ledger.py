@@ -82,4 +82,5 @@ def _record(spec: UnitSpec, process: Process) -> UnitRecord:
         kind=spec.kind,
         grace=spec.grace,
         depends_on=tuple(edge.unit for edge in spec.depends_on),
+        external=spec.external,
     )

@@ -164,7 +164,7 @@ class Operations:
         self._downs += 1
         supervisor = self._supervisor
         try:
-            stopped = [unit["name"] for unit in supervisor.describe() if unit["pid"] is not None]
+            stopped = [name for name in supervisor.graph.units if name in supervisor.pids()]
             supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
             await gone(supervisor, list(supervisor.graph.units))
             left = await supervisor.sweep_all()

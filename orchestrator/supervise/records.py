@@ -52,7 +52,8 @@ class Intents:
 class UnitRecord:
     """A process of ours. `start` is in clock ticks since boot; the marker tells what it was started from.
 
-    Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it.
+    Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it. An
+    `external` one is not ours to stop, and has no marker.
     """
 
     pid: int
@@ -62,6 +63,7 @@ class UnitRecord:
     kind: Kind
     grace: float
     depends_on: tuple[str, ...] = ()
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ def describe(
         "target": spec.target.value,
         "reached": is_reached(unit, spec),
         "why": unit.why,
+        "external": spec.external,
         "waits_for": [edge.unit for edge in waits] if unit.state is State.WAITING else [],
         "depends_on": [edge.unit for edge in spec.depends_on],
         "unclean": unit.unclean,

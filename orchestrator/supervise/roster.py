@@ -12,7 +12,7 @@ from orchestrator.supervise.process import Process
 from orchestrator.supervise.unit import ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
     from orchestrator.supervise.graph import Graph
@@ -26,13 +26,15 @@ _REAP_AGAIN: Final = 0.05
 class Roster:
     """Holds a process for each unit that runs, and tells `gone` when it and its heirs have ended.
 
-    `units` is the processes by unit, shared with whoever looks; `spared` are the pids of other children of ours.
+    `units` is the processes by unit, shared with whoever looks; `external` those that are recorded beside them, for
+    they are not ours; `spared` are the pids of other children of ours.
     `release` is told the pid of each that was the guardian's child, once its end has been acted upon.
     """
 
     def __init__(
         self,
         units: dict[str, Process],
+        external: Mapping[str, Process],
         spared: AbstractSet[int],
         *,
         graph: Callable[[], Graph],
@@ -43,6 +45,7 @@ class Roster:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._units = units
+        self._external = external
         self._spared = spared
         self._graph = graph
         self._ledger = ledger
@@ -53,7 +56,7 @@ class Roster:
 
     def keep(self) -> None:
         """Write the records."""
-        self._ledger.keep_units(self._graph(), self._units)
+        self._ledger.keep_units(self._graph(), {**self._units, **self._external})
 
     def watch(self, name: str, process: Process) -> None:
         """Hold a unit's process, and hear of its end."""

@@ -13,31 +13,36 @@ import random
 import signal
 import time
 import traceback
-from collections import deque
+from collections import ChainMap, deque
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Kind, Level
 from orchestrator.errors import RefusedError
+from orchestrator.supervise import alarms, watch
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
-from orchestrator.supervise import watch
 from orchestrator.supervise.adopt import adopt, started_from
 from orchestrator.supervise.announcer import Announcer
+from orchestrator.supervise.hooks import Hooks
 from orchestrator.supervise.journal import Journal
 from orchestrator.supervise.ledger import Ledger
 from orchestrator.supervise.leftovers import Leftovers
+from orchestrator.supervise.lookout import Lookout, holding
 from orchestrator.supervise.names import Names
 from orchestrator.supervise.process import Process, SpawnError
 from orchestrator.supervise.ready import Checks
+from orchestrator.supervise.renewal import Renewal
 from orchestrator.supervise.report import describe
 from orchestrator.supervise.roster import Roster
 from orchestrator.supervise.starter import ForeignChannelError, Starter
 from orchestrator.supervise.termination import Termination
 from orchestrator.supervise.unit import (
+    Appeared,
     Exited,
     Kill,
+    LetGo,
     Note,
     Observed,
     Soften,
@@ -47,6 +52,7 @@ from orchestrator.supervise.unit import (
     Tick,
     ending,
 )
+from orchestrator.supervise.vigil import Vigil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,13 +78,16 @@ class Supervisor:
         self._journal = Journal(home.journal)
         self._processes: dict[str, Process] = {}
         self._spared: set[int] = set()
-        self._announcer = Announcer(self._journal, self._processes, listen)
+        self._external: dict[str, Process] = {}
+        self._announcer = Announcer(self._journal, ChainMap(self._processes, self._external), listen)
         self.listeners = self._announcer.listeners
         self.note = self._announcer.note
+        self.listeners.add(self._alarm)
         self._ledger = Ledger(home, processes.boot_id(), self.note)
         self._starter = Starter(home, prefix, self.note)
         self._roster = Roster(
             self._processes,
+            self._external,
             self._spared,
             graph=lambda: self.graph,
             ledger=self._ledger,
@@ -89,6 +98,12 @@ class Supervisor:
         self._termination = Termination(self._processes)
         self._leftovers = Leftovers(self._processes, self._spared, prefix, self.note)
         self._checks = Checks(self._spared, self.note)
+        self._lookout = Lookout(
+            self._external, lambda: self.graph, appeared=self._appeared, feed=self.feed, note=self.note
+        )
+        self._hooks = Hooks(self._spared, self.note)
+        self._renewal = Renewal(lambda: self.graph, self._processes, feed=self.feed, note=self.note)
+        self._vigil = Vigil(home.units)
         self._release: Callable[[int], None] = lambda _: None
         self._inbox: deque[tuple[str, Event]] = deque()
         self._draining = False
@@ -120,19 +135,26 @@ class Supervisor:
         self._loop.add_signal_handler(signal.SIGCHLD, self._leftovers.reap)
         self.deployment, intents, known = self._ledger.read()
         try:
-            adoption = adopt(self.deployment, intents, known, self._prefix, self.now(), hold=hold)
+            adoption = adopt(self.deployment, intents, known, self._prefix, self.now(), hold=hold, find=holding)
         except OSError as error:
             raise RefusedError(
                 f"cannot tell what runs: {error.strerror}", hint="nothing was touched; try again"
             ) from None
         self.graph = adoption.graph
         self.note(None, "supervised", f"{len(adoption.processes)} units adopted" if adoption.processes else "")
+        gap = self._vigil.gap(intents)
+        if gap is not None:
+            self.note(None, "unsupervised", gap)
+        for name, process in adoption.external.items():
+            self._lookout.hold(name, process)
         for name, process in adoption.processes.items():
             self._roster.watch(name, process)
+        for name, process in (adoption.external | adoption.processes).items():
             self.note(name, "adopted", f"pid {process.id.pid}")
             self._observe(name, self.graph.used(name), process)
-        if adoption.processes:
+        if adoption.processes or adoption.external:
             self._roster.keep()
+        self._vigil.keep()
         self._leftovers.end_strays()
         for name, end in adoption.ended.items():
             self.note(name, "adopted", f"pid {end.id.pid}, which had ended: {ending(end.code)}")
@@ -140,10 +162,15 @@ class Supervisor:
         unwanted = [name for name, unit in self.graph.units.items() if unit.alive and not unit.wanted]
         self._become(rules.stop(self.graph, unwanted, "not wanted", self.now()))
         self._drain()
+        self._renewal.ask()
 
     async def end(self) -> None:
         """Let go of everything; units that run go on running."""
+        await self._hooks.close()
         self._checks.end_all()
+        self._lookout.close()
+        self._renewal.close()
+        self._vigil.end()
         self._leftovers.forget()
         for handle in (self._timer, self._looking):
             if handle is not None:
@@ -161,10 +188,11 @@ class Supervisor:
         self.deployment = deployment
         self._recognise(deployment)
         self._become(rules.apply(self.graph, deployment, self.now(), only=only))
-        for name, spec in self.graph.specs.items():
-            if self.graph.units[name].running is spec:
-                self.watch.update(name, spec)
+        for name, unit in self.graph.units.items():
+            if unit.running is not None:
+                self.watch.update(name, unit.running)
         self._drain()
+        self._renewal.ask()
 
     def _recognise(self, deployment: Deployment) -> None:
         """Know again, by their markers, units whose deployment was lost."""
@@ -221,7 +249,7 @@ class Supervisor:
     def describe(self) -> list[dict[str, Any]]:
         """Return the units' objects of `status`, in the deployment's order."""
         now, wall = self.now(), time.time()
-        pids = self.pids()
+        pids = {name: process.id.pid for name, process in (self._processes | self._external).items()}
         return [
             describe(
                 name,
@@ -253,6 +281,7 @@ class Supervisor:
                     self._become(rules.step(self.graph, name, event, self.now(), noise=self._random.random()))
         finally:
             self._draining = False
+            self._lookout.seek()
             self._schedule()
             self._changed.set()
             self._changed = asyncio.Event()
@@ -312,6 +341,8 @@ class Supervisor:
                 self._signalled(name, signal.SIGTERM, self._terminate(name, process))
             case Kill() if process is not None:
                 self._signalled(name, signal.SIGKILL, process.signal(signal.SIGKILL))
+            case LetGo():
+                self._let_go(name)
             case _:
                 pass
 
@@ -347,6 +378,25 @@ class Supervisor:
         gated.open()
         self.note(name, "start")
         self._observe(name, spec, process)
+
+    def _appeared(self, name: str) -> None:
+        """Watch the channel of an external connector that has been found."""
+        spec, process = self.graph.specs[name], self._external[name]
+        self._roster.keep()
+        self._inbox.append((name, Appeared()))
+        self._observe(name, spec, process)
+        self._drain()
+
+    def _let_go(self, name: str) -> None:
+        self._lookout.let_go(name)
+        self.watch.forget(name)
+        self._roster.keep()
+
+    def _alarm(self, event: dict[str, Any]) -> None:
+        """Tell the operator's hooks of an event that is for them."""
+        if self.deployment is not None:
+            for hook in alarms.hooks(event, self.deployment, self.graph):
+                self._hooks.tell(hook, alarms.message(event, self.deployment, self.graph))
 
     def _observe(self, name: str, spec: UnitSpec, process: Process) -> None:
         match spec.kind:

@@ -287,13 +287,21 @@ def _level(view: View, now: float) -> Level:
     return Level.CONNECTED if view.spec.streams else Level.LIVE
 
 
+def _is_nobodys(reading: Reading) -> bool:
+    """Tell whether the process holds no port at all: an external one is then not this connector, or not any more."""
+    return reading.verdict in {Verdict.MISSING, Verdict.STALE, Verdict.FOREIGN} or (
+        reading.verdict in {Verdict.STARTING, Verdict.RELEASED} and reading.owner is None
+    )
+
+
 def _broken(view: View, unit: Unit, now: float) -> str | None:
     reading = view.reading
-    if reading is None or reading.verdict in _HOLDS or not unit.lived:
+    gone = view.spec.external and reading is not None and _is_nobodys(reading)
+    if reading is None or reading.verdict in _HOLDS or not (unit.lived or gone):
         view.bad_since = None
         return None
     if view.bad_since is None:
         view.bad_since = now
-    if reading.verdict not in _LOST or now - view.bad_since < COUNTS_AFTER:
+    if not (reading.verdict in _LOST or gone) or now - view.bad_since < COUNTS_AFTER:
         return None
     return f"channel {reading.verdict.value}" + (f": {reading.detail}" if reading.detail else "")

@@ -47,6 +47,11 @@ def connector(name: str, *needs: str | Dependency, policy: RestartPolicy | None 
     return spec(name, Kind.CONNECTOR, *needs, policy=policy)
 
 
+def external(name: str) -> UnitSpec:
+    """Return a connector that is started by hand."""
+    return replace(connector(name), external=True, executable=None, argv=(), type="bybit")
+
+
 def service(name: str, *needs: str | Dependency, policy: RestartPolicy | None = None) -> UnitSpec:
     return spec(name, Kind.SERVICE, *needs, policy=policy)
 

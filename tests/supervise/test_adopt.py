@@ -3,19 +3,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.deployment.model import Deployment, Health, UnitSpec
+from orchestrator.deployment.model import Deployment, Health, Hook, Hooks, UnitSpec
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest
+from orchestrator.supervise.process import Process
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord
 from orchestrator.supervise.unit import State
 from tests.children import until
-from tests.supervise.specs import bot, connector
+from tests.supervise.specs import bot, connector, external
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,15 +64,27 @@ def _record(spec: UnitSpec, pid: int, later: int = 0) -> UnitRecord:
     return UnitRecord(pid, found.start + later, marker, "/log", spec.kind, spec.grace)
 
 
+def _now_in_ticks() -> int:
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
 def _adopt(
     *specs: UnitSpec,
     intents: dict[str, UnitIntent] | None = None,
     records: dict[str, UnitRecord] | None = None,
     hold: bool = False,
+    held: dict[str, int] | None = None,
 ) -> Adoption:
+    """Adopt; `held` names the processes that hold the channels of external connectors."""
+
+    def find(spec: UnitSpec) -> Process | None:
+        pid = (held or {}).get(spec.name)
+        who = None if pid is None else processes.identity(pid)
+        return None if who is None else Process.adopt(who, marker="", log=None)
+
     deployment = Deployment("s", "/s.yaml", "local", specs)
-    found = adopt(deployment, Intents(intents or {}), records or {}, _PREFIX, 100.0, hold=hold)
-    for process in found.processes.values():
+    found = adopt(deployment, Intents(intents or {}), records or {}, _PREFIX, 100.0, hold=hold, find=find)
+    for process in (found.processes | found.external).values():
         process.close()
     return found
 
@@ -156,5 +170,63 @@ def test_another_stacks_process_is_not_ours(survivors: _Survivors) -> None:
     bf = connector("bf")
     survivors.start(bf)
     deployment = Deployment("s2", "/s.yaml", "local", (bf,))
-    found = adopt(deployment, Intents(), {}, _PREFIX.replace("/s/", "/s2/"), 100.0, hold=True)
+    found = adopt(deployment, Intents(), {}, _PREFIX.replace("/s/", "/s2/"), 100.0, hold=True, find=lambda _: None)
     assert found.processes == {}
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_external_connector_is_taken_over_by_its_record_or_by_its_channel(
+    survivors: _Survivors, *, recorded: bool
+) -> None:
+    by, mm = external("by"), bot("mm", "by")
+    pid = survivors.start(by, whose="none")
+    until(lambda: _now_in_ticks() > _record(by, pid).start)
+    survivors.start(mm)
+    records = {"by": replace(_record(by, pid), external=True, marker="")} if recorded else {}
+    found = _adopt(by, mm, records=records, held={} if recorded else {"by": pid})
+    assert (set(found.processes), {name: process.id.pid for name, process in found.external.items()}) == (
+        {"mm"},
+        {"by": pid},
+    )
+    units = found.graph.units
+    assert units["by"].running == by
+    assert units["by"].born < units["mm"].born
+
+
+def test_one_that_was_recorded_and_is_gone_is_not_looked_for_elsewhere(survivors: _Survivors) -> None:
+    by = external("by")
+    pid = survivors.start(by, whose="none")
+    gone = replace(_record(by, pid, later=1), external=True, marker="")
+    found = _adopt(by, records={"by": gone}, held={"by": pid})
+    assert found.external == {}
+    assert found.graph.units["by"].state is State.WAITING
+
+
+def test_no_external_process_is_ours_whatever_the_stack_says_by_now(survivors: _Survivors) -> None:
+    by = external("by")
+    record = replace(_record(by, survivors.start(by, whose="none")), external=True, marker="")
+    for specs in ((), (connector("by"),)):
+        found = _adopt(*specs, records={"by": record})
+        assert found.processes == {}
+        assert not any(unit.alive for unit in found.graph.units.values())
+
+
+def test_one_that_is_not_wanted_is_not_looked_for(survivors: _Survivors) -> None:
+    by = external("by")
+    pid = survivors.start(by, whose="none")
+    found = _adopt(by, intents={"by": UnitIntent(Intent.STOPPED)}, held={"by": pid})
+    assert (found.external, found.graph.units["by"].state) == ({}, State.STOPPED)
+
+
+def test_our_own_process_stays_ours_when_its_connector_became_external(survivors: _Survivors) -> None:
+    survivors.start(connector("by"))
+    found = _adopt(external("by"))
+    running = found.graph.units["by"].running
+    assert running is not None
+    assert (set(found.processes), running.external) == ({"by"}, False)
+
+
+def test_hooks_are_taken_up_without_a_new_process() -> None:
+    bf = connector("bf")
+    hook = Hook(("/bin/true",), "/", (), 5.0)
+    assert digest(replace(bf, hooks=Hooks(on_failed=hook))) == digest(bf)

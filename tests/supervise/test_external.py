@@ -26,6 +26,7 @@ from orchestrator.supervise.unit import (
     Tick,
     Unit,
 )
+from tests.supervise import specs
 from tests.supervise.specs import bot, connector, deployment, on_restart, service, startup
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.supervise.graph import Todo
     from orchestrator.supervise.unit import Action, Event
 
-BY = replace(connector("by"), external=True, executable=None, argv=(), type="bybit")
+BY = specs.external("by")
 
 
 class _Stage:
