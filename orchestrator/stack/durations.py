@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 UNITS: Final = {
@@ -23,6 +24,7 @@ _PART: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?(ms|us|ns|d|h|m|s)")
 _RANK: Final = {unit: rank for rank, unit in enumerate(UNITS)}
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> int:
     """Return the nanoseconds that `text` stands for; a fraction of a nanosecond is dropped.
 

@@ -16,18 +16,14 @@ if TYPE_CHECKING:
 
 _DOLLAR: Final = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{)|(?P<bare>[A-Za-z_]))")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
-_REFERENCES: Final = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::\?[^{}]*)?\})+")
+_REFERENCES: Final = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::-|:\?[^{}]*)?\})+")
 _FORMS: Final = "write ${VAR}, ${VAR:-default} or ${VAR:?message}; $$ is a dollar sign"
+_UNIT_DEPTH: Final = 2
 _URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
 
-_LITERAL: Final = {
-    ("network",),
-    ("name",),
-    ("allow_hosts",),
-    *((section, "*", "ignore") for section in SECTIONS),
-    *((section, "*", key) for section in SECTIONS for key in ("type", "features", "depends_on")),
-}
-"""Where a reviewer must see what is meant; `*` is any unit."""
+_LITERAL: Final = {"network", "name"}
+_LITERAL_IN_UNITS: Final = {"type", "features", "depends_on"}
+"""Where a reviewer must see what is meant."""
 
 
 class InterpolationError(Exception):
@@ -101,21 +97,23 @@ def expand(text: str, environ: Mapping[str, str]) -> tuple[str, bool]:
     return _DOLLAR.sub(replace, text), used
 
 
-def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    return len(parts) >= len(pattern) and all(want in ("*", part) for part, want in zip(parts, pattern, strict=False))
-
-
 def _must_be_literal(parts: tuple[str, ...]) -> bool:
-    return any(_matches(parts, pattern) for pattern in _LITERAL)
+    if parts[0] in SECTIONS:
+        return len(parts) > _UNIT_DEPTH and parts[_UNIT_DEPTH] in _LITERAL_IN_UNITS
+    return parts[0] in _LITERAL
 
 
 def _in_config(parts: tuple[str, ...]) -> bool:
-    return len(parts) > 3 and parts[0] in SECTIONS and parts[2] == "config"  # noqa: PLR2004 - section, unit, config
+    return len(parts) > _UNIT_DEPTH + 1 and parts[0] in SECTIONS and parts[_UNIT_DEPTH] == "config"
 
 
 def _is_url(parts: tuple[str, ...], text: str) -> bool:
     key = next((part for part in reversed(parts) if not part.isdecimal()), "")
     return _URL_KEY.search(key) is not None or "://" in text
+
+
+def _may_hold(value: object) -> bool:
+    return "$" in value if isinstance(value, str) else isinstance(value, dict | list)
 
 
 class _Expansion:
@@ -127,7 +125,10 @@ class _Expansion:
         if isinstance(value, str):
             return self.text(value, pointer) if "$" in value else value
         if isinstance(value, dict):
-            return {key: self.value(item, json_pointer.child(pointer, key)) for key, item in value.items()}
+            return {
+                key: self.value(item, json_pointer.child(pointer, key)) if _may_hold(item) else item
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self.value(item, json_pointer.child(pointer, index)) for index, item in enumerate(value)]
         return value
@@ -162,7 +163,7 @@ def escape(text: str, parts: tuple[str, ...]) -> str:
 
 
 def refers(text: str) -> bool:
-    """Tell whether `text` is made of references to variables alone, so that nothing of it is a value."""
+    """Tell whether `text` is made of references to variables alone, without defaults: nothing of it is a value."""
     return _REFERENCES.fullmatch(text) is not None
 
 

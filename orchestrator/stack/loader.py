@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ import yaml
 from orchestrator.errors import Diagnostic, StackError
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.document import Document, Place, holds_secrets, printable, quote
+from orchestrator.stack.garbage import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -336,6 +336,7 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> StackError:
     return _fatal(file, (line, column), f"not valid YAML: {problem}", hint, "yaml-syntax")
 
 
+@uncollected()
 def parse(file: str, text: str) -> Document:
     """Return the document that `text`, the content of `file`, holds.
 
@@ -348,8 +349,6 @@ def parse(file: str, text: str) -> Document:
         column = control.start() - (text.rfind("\n", 0, control.start()) + 1) + 1
         code = f"U+{ord(control[0]):04X}"
         raise _fatal(file, (line, column), f"a control character stands here: {code}", "remove it", "control-character")
-    collecting = gc.isenabled()
-    gc.disable()  # A composed file is a large young graph without garbage: collecting doubles the time.
     composer = _Composer(text)
     walk = _Walk(file)
     try:
@@ -363,6 +362,4 @@ def parse(file: str, text: str) -> Document:
         raise _syntax(file, text, error) from None
     finally:
         composer.dispose()
-        if collecting:
-            gc.enable()
     return Document(file, data, walk.values, walk.keys, tuple(walk.mistakes), frozenset(walk.faulty))

@@ -16,6 +16,7 @@ from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
 from orchestrator.stack.document import SECTIONS, Finding, printable, quote
 from orchestrator.stack.draft import Draft
+from orchestrator.stack.garbage import uncollected
 from orchestrator.stack.interpolation import interpolate
 from orchestrator.stack.model import Stack
 from orchestrator.stack.scalars import is_name
@@ -136,6 +137,7 @@ def document_at(path: Path) -> Document:
         raise _unreadable(path, error) from None
 
 
+@uncollected()
 def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
     document = document_at(path)

@@ -273,7 +273,7 @@ def nothing_is_null(value: object, pointer: str = "") -> Iterator[Finding]:
     elif isinstance(value, dict):
         in_unit = pointer.count("/") == _UNIT_DEPTH
         for key, item in value.items():
-            if not (in_unit and key == "config" and item is not None):
+            if item is None or (isinstance(item, dict | list) and not (in_unit and key == "config")):
                 yield from nothing_is_null(item, json_pointer.child(pointer, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
