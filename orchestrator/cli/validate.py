@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
+import json
 import os
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import arguments
+from orchestrator import venue
+from orchestrator.cli import arguments, target
 from orchestrator.cli.stackfile import load, summary
 from orchestrator.cli.verb import Verb
+from orchestrator.errors import StackError
+from orchestrator.observe import diagnostics
+from orchestrator.venue import ruleset
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from orchestrator.errors import Diagnostic
 
-@click.command("validate", cls=Verb, examples=("hftstack validate stacks/prod.yaml",))
-@arguments.stack_file
-def command(file: Path) -> None:
-    """Check a stack file and the files it names. Nothing is started; no machine is needed.
+_FORMATS = ("text", "json", "sarif", "github")
 
-    Every mistake is told at once, with file:line:column and what to write instead. Exits 3 when there is one.
+
+@click.command(
+    "validate",
+    cls=Verb,
+    examples=("hftstack validate stacks/prod.yaml", "hftstack validate stacks/*.yaml --format sarif > stacks.sarif"),
+)
+@click.argument("names", nargs=-1, metavar="[FILE]...", shell_complete=arguments.complete_file)
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+def command(names: tuple[str, ...], form: str) -> int:
+    """Check stack files and the files they name. Nothing is started; no machine is needed.
+
+    Every mistake is told at once, with file:line:column and what to write instead. Exits 3 when there is one; warnings
+    leave the exit code alone. sarif is for code scanning (SARIF 2.1.0), github for annotations of a pull request.
     """
-    stack = load(file, os.environ)
-    click.echo(f"{file}: {stack.name} is valid: {stack.network}, {summary(stack)}")
+    files = [target.file(name) for name in names or (None,)]
+    if form != "text":
+        return _report(files, form)
+    found: list[Diagnostic] = []
+    for file in files:
+        try:
+            stack = load(file, os.environ)
+        except StackError as error:
+            found.extend(error.diagnostics)
+        else:
+            click.echo(f"{file}: {stack.name} is valid: {stack.network}, {summary(stack)}")
+    if found:
+        raise StackError(list(dict.fromkeys(found)))
+    return 0
+
+
+def _report(files: Sequence[Path], form: str) -> int:
+    found = list(dict.fromkeys(diagnostic for file in files for diagnostic in _found(file)))
+    if form == "github":
+        click.echo(diagnostics.as_github(found), nl=False)
+    elif form == "sarif":
+        log = diagnostics.as_sarif(found, version=version("hftstack"), titles=ruleset.titles())
+        click.echo(json.dumps(log, indent=2))
+    else:
+        click.echo(json.dumps(diagnostics.as_json([str(file) for file in files], found), indent=2))
+    return 0 if diagnostics.is_valid(found) else StackError.exit_code
+
+
+def _found(file: Path) -> tuple[Diagnostic, ...]:
+    try:
+        stack = venue.load(file, os.environ)
+    except StackError as error:
+        return error.diagnostics
+    return (*stack.warnings, *stack.ignored)

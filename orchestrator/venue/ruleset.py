@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orchestrator.stack import ruleset as stack_rules
+
 if TYPE_CHECKING:
     from orchestrator.errors import Severity
 
@@ -46,3 +48,8 @@ _RULES: Final = (
 )
 
 RULES: Final = {rule.id: rule for rule in _RULES}
+
+
+def titles() -> dict[str, str]:
+    """Return what each rule of a stack file means, in a sentence: those of this room and of `stack`."""
+    return {**stack_rules.RULES, **{rule.id: f"{rule.title}." for rule in _RULES}}
