@@ -22,6 +22,7 @@ VERBS: Final = {
     "validate": "Check a stack file and the files it names.",
     "config": "Print a stack merged, in a stable order, without secrets.",
     "graph": "Draw the units and who waits for whom.",
+    "schema": "Print the schema of stack files.",
     "build": "Build what the stack needs with cargo.",
     "up": "Start a stack, or change a running one to what its file says.",
     "down": "Stop a stack: bots first, then connectors, nothing left behind.",
@@ -32,6 +33,7 @@ VERBS: Final = {
     "status": "Show what is live, what is blind, since when and why.",
     "logs": "Show the units' output.",
     "events": "Show what happened to the units.",
+    "upgrade": "Give a running stack the supervisor of the hftstack installed now.",
     "probe": "Look at channels from outside, without touching them.",
 }
 _IN_SHORT: Final = {
@@ -39,7 +41,17 @@ _IN_SHORT: Final = {
     "hftstack status": "what is live, what is blind, since when and why",
     "hftstack down": "bots first, then connectors, nothing left behind",
 }
-_ANYWHERE: Final = frozenset({"init", "validate", "config", "graph"})
+_ENVIRONMENT: Final = {
+    "HFTSTACK_STACK": "the stack, by name or file, that is meant when none is named",
+    "HFTSTACK_HOME": "the folder of all that hftstack keeps",
+    "NO_COLOR": "no colours",
+}
+_COMPLETION: Final = {
+    "bash": 'eval "$(_HFTSTACK_COMPLETE=bash_source hftstack)"',
+    "zsh": 'eval "$(_HFTSTACK_COMPLETE=zsh_source hftstack)"',
+    "fish": "_HFTSTACK_COMPLETE=fish_source hftstack | source",
+}
+_ANYWHERE: Final = frozenset({"init", "validate", "config", "graph", "schema"})
 INTERRUPTED: Final = 130
 
 
@@ -67,6 +79,14 @@ class Verbs(click.Group):
         super().format_help_text(ctx, formatter)
         with formatter.section("In short"):
             formatter.write_dl(list(_IN_SHORT.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the environment decides, and how a shell learns to complete."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Environment"):
+            formatter.write_dl(list(_ENVIRONMENT.items()))
+        with formatter.section("Completion"):
+            formatter.write_dl(list(_COMPLETION.items()))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs' short help."""

@@ -159,10 +159,12 @@ def _redacted(value: object, parts: tuple[str, ...], origin: _Origin) -> object:
         return {key: _redacted(item, (*parts, key), origin) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, (*parts, str(index)), origin) for index, item in enumerate(value)]
-    if not _may_be_secret(parts) or value in (None, "") or _is_public(value, parts, origin):
+    if not _may_be_secret(parts) or _is_public(value, parts, origin):
         return value
     found = origin.at(parts)
-    return found if isinstance(found, str) and interpolation.refers(found) else REDACTED
+    if isinstance(found, str) and interpolation.refers(found):
+        return found
+    return value if value in (None, "") else REDACTED
 
 
 def _may_be_secret(parts: tuple[str, ...]) -> bool:

@@ -124,3 +124,19 @@ def test_the_graph_fits_a_narrow_terminal(machine: Machine) -> None:
 
     assert terminal.end() == 0
     assert max(map(len, terminal.text.splitlines())) == 40
+
+
+@pytest.mark.parametrize("kind", [(), ("binancefutures",), ("binancespot",), ("bybit",)])
+def test_schema_prints_what_is_in_the_repository(machine: Machine, kind: tuple[str, ...]) -> None:
+    done = machine.hftstack("schema", *kind)
+    file = f"{kind[0] if kind else 'stack'}.schema.json"
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (_STACKS.parent / "schemas" / file).read_text(encoding="utf-8")
+
+
+def test_a_type_without_a_schema_is_named_with_those_that_have_one(machine: Machine) -> None:
+    done = machine.hftstack("schema", "kraken")
+
+    assert (done.code, done.out) == (2, "")
+    assert "'kraken' is not one of 'binancefutures', 'binancespot', 'bybit'" in done.err

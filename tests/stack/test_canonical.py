@@ -33,6 +33,7 @@ connectors:
     config:
       secret: hunter2
       api_key: ${KEY}
+      unset: ${NOBODY_SET_THIS:-}
       empty: ""
       number: 12345
       nested: {list: [hunter2], url: "https://hunter2"}
@@ -82,6 +83,7 @@ def test_no_secret_is_left_and_what_is_none_is_still_there(tmp_path: Path) -> No
         "api_key": "${KEY}",
         "api_url": "<redacted>",
         "empty": "",
+        "unset": "${NOBODY_SET_THIS:-}",
         "nested": {"list": ["<redacted>"], "url": "<redacted>"},
         "number": "<redacted>",
         "order_prefix": "mm1",
