@@ -1,7 +1,8 @@
 """The stack as it was declared: validated, merged with its defaults, every path absolute; nothing resolved yet.
 
-Durations are seconds unless a field says otherwise. The defaults are those of a file that does not say; `load` puts
-the file's own `defaults:` and `env:` under each unit's values, so a unit of a loaded stack is complete by itself.
+The defaults are those of a file that does not say; `load` puts the file's own `defaults:` and `env:` under each unit's
+values, so a unit of a loaded stack is complete by itself: its `cwd` is absolute, its `env` holds the stack's too, a
+connector has features, a package a binary. Docstrings and descriptions are the reference for those who write the file.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ Network = Literal["mainnet", "testnet", "demo", "local"]
 
 
 class Unit(Part):
-    """What all units have in common. Of a loaded stack, `cwd` is absolute and `env` holds the stack's `env` too."""
+    """What all units have in common."""
 
     cwd: FilePath = Field(
         Path(), description="Where the unit runs. Without it: the folder of the stack file.", examples=["bots"]
@@ -86,7 +87,7 @@ class Unit(Part):
 
 
 class Connector(Unit):
-    """A connector. `config` is a TOML file's path as it was written, or the table itself; see `Stack.config`."""
+    """The programs that link an exchange account to shared memory."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -124,7 +125,7 @@ class Connector(Unit):
 class Program(Unit):
     """A unit that runs a command, or a binary of the connectors' cargo workspace.
 
-    Exactly one of `command` and `package` is set (neither in a simulated bot). `binary` is set when `package` is.
+    It has either `command` or `package`; a simulated bot has neither.
     """
 
     command: Command | None = Field(
@@ -143,13 +144,13 @@ class Program(Unit):
 
 
 class Service(Program):
-    """Any other program that the stack needs."""
+    """Any other programs that the stack needs: a proxy, a paper exchange, a database."""
 
     ready: Ready | None = Field(None, description="When it is ready. Without it: when it runs.")
 
 
 class Bot(Program):
-    """A program that trades or records. `attached`: it must be seen on the channels of its connectors."""
+    """The programs that trade or record through connectors."""
 
     type: Literal["sim"] | None = Field(
         None, description="sim, instead of `command`: the embedded simulator's bot.", examples=["sim"]

@@ -1,7 +1,8 @@
 """The tables of a stack file that are not units: unchangeable, strict, each key with what it means.
 
-Durations are seconds unless a field says otherwise. The descriptions are the reference that `docs/stack-file.md` and
-the JSON Schema show: they are for those who write the file.
+Durations become seconds, a timer slack nanoseconds; a scheduler is a policy and its priority; a limit of -1 is
+unlimited. The docstrings of the tables and the descriptions of their keys are what `docs/stack-file.md` and the JSON
+Schema show: they are for those who write the file.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Source(Part):
 
 
 class Build(Part):
-    """How cargo builds. `locked` None: locked where a Cargo.lock exists."""
+    """How cargo builds."""
 
     profile: CargoName = Field("release", description="Cargo's profile.", examples=["release"])
     default_features: bool = Field(
@@ -76,7 +77,7 @@ class Channel(Part):
 
 
 class Health(Part):
-    """How readiness and freshness are watched, in seconds."""
+    """How readiness and freshness are watched."""
 
     startup: Annotated[float, seconds(at_least="1ms", at_most="24h")] = Field(
         10.0, description="How long the unit may take to become ready; also how long others wait for it.",
@@ -91,7 +92,7 @@ class Health(Part):
 
 
 class Backoff(Part):
-    """Delays between restarts, in seconds; each is spread by up to `jitter` of itself. The first restart is at once."""
+    """Delays between restarts; each is spread by up to `jitter` of itself. The first restart is at once."""
 
     initial: Annotated[float, seconds(at_least="1ms")] = Field(
         0.1, description="The delay before the second restart.", examples=["100ms"]
@@ -106,7 +107,7 @@ class Backoff(Part):
 
 
 class Limit(Part):
-    """At most `restarts` restarts in a sliding window of `window` seconds; then the unit has failed."""
+    """At most `restarts` restarts in a sliding `window`; then the unit has failed."""
 
     restarts: int = Field(10, ge=0, le=1_000_000, description="Restarts that are allowed.", examples=[10])
     window: Annotated[float, seconds(at_least="1s")] = Field(
@@ -115,7 +116,7 @@ class Limit(Part):
 
 
 class Restart(Part):
-    """What follows a unit's own exit, and its age. `stable` seconds of being up reset the backoff."""
+    """What follows a unit's own exit, and its age."""
 
     policy: RestartPolicy = Field(
         RestartPolicy.ON_FAILURE, strict=False,
@@ -156,7 +157,7 @@ class BotRestart(Restart):
 
 
 class Stop(Part):
-    """How a unit is stopped: SIGKILL comes after `grace` seconds."""
+    """How a unit is stopped: SIGKILL comes after `grace`."""
 
     grace: Annotated[float, seconds(at_most="24h")] = Field(
         5.0, description="How long the unit may take to end; then SIGKILL. A bot's default is 60s, and `defaults` does "
@@ -211,10 +212,7 @@ class Notify(Part):
 
 
 class Resources(Part):
-    """What the kernel grants a unit, set from outside before its program begins. What is not named stays as it is.
-
-    `scheduler` is a policy and its priority; `timer_slack` is in nanoseconds; a limit of -1 is unlimited.
-    """
+    """What the kernel grants a unit, set from outside before its program begins. What is not named stays as it is."""
 
     cpus: Cpus | None = Field(None, description="The cores that the unit may run on.", examples=[[2, 3]])
     nice: int | None = Field(None, ge=-20, le=19, description="Its niceness; below 0 needs a privilege.", examples=[-5])

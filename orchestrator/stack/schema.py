@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import DictSchema, NullableSchema, StringSchema, WithDefaultSchema
 
 
-class _Generator(GenerateJsonSchema):
+class Generator(GenerateJsonSchema):
     """What a file may hold: a duration is text, nothing is null, and text may come from a variable."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
@@ -52,7 +52,7 @@ def render() -> str:
 
 def build() -> JsonSchemaValue:
     """Return the schema as data. A file that extends another one need not hold what is required: that one may."""
-    schema = Stack.model_json_schema(by_alias=True, schema_generator=_Generator)
+    schema = Stack.model_json_schema(by_alias=True, schema_generator=Generator)
     definitions = schema["$defs"]
     schema["$schema"] = GenerateJsonSchema.schema_dialect
     schema["if"] = {"not": {"required": [inheritance.KEY]}}
