@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestrator.api import Stack
     from orchestrator.runner import (
         ConnectorBuildError,
         ConnectorConfig,
@@ -25,12 +26,17 @@ __all__ = [
     "ConnectorRunner",
     "ConnectorRunnerError",
     "ConnectorStartupError",
+    "Stack",
 ]
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "Stack":
+        from orchestrator.api import Stack  # noqa: PLC0415 - see above
+
+        return Stack
     from orchestrator import runner  # noqa: PLC0415 - see above
 
     return getattr(runner, name)

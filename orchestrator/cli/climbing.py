@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from orchestrator.cli import terminal
-from orchestrator.observe import logs
 from orchestrator.observe.climb import Climb
-from orchestrator.observe.failure import explain
+from orchestrator.observe.failure import explanations
 from orchestrator.observe.table import cut
 
 if TYPE_CHECKING:
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.model import UnitSpec
 
-_LAST_LINES: Final = 10
 _RED: Final = 31
 
 
@@ -55,13 +52,8 @@ class Watch:
 
 def blame(result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str) -> None:
     """Say of each unit that did not reach its target why; of those that only wait for another one, that they do."""
-    units = {unit["name"]: unit for unit in result["units"]}
-    blamed = [name for name in result["blocked"] if units[name]["state"] != "waiting"] or result["blocked"]
-    for name in blamed:
-        unit = units[name]
-        words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
-        head, *rest = explain(unit, specs[name], words, stack=stack)
+    told, waiting = explanations(result, specs, stack)
+    for head, *rest in told:
         terminal.say("\n".join([terminal.paint(head, _RED, sys.stderr), *rest]))
-    waiting = [name for name in result["blocked"] if name not in blamed]
     if waiting:
         terminal.say(f"still waiting: {', '.join(waiting)}")

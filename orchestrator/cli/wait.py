@@ -9,14 +9,11 @@ import click
 
 from orchestrator.cli import arguments, orders, terminal, times
 from orchestrator.cli.verb import Verb
-from orchestrator.deployment.model import Kind
-from orchestrator.errors import NotReachedError, UsageError
-from orchestrator.observe import selection
-from orchestrator.observe.awaited import OF_CONNECTORS, Awaited, rows
+from orchestrator.errors import NotReachedError
+from orchestrator.observe.awaited import Awaited, rows
 from orchestrator.observe.table import render
 
 if TYPE_CHECKING:
-    from orchestrator.deployment.homes import StackHome
     from orchestrator.observe.awaited import Progress
 
 
@@ -42,7 +39,7 @@ def command(units: tuple[str, ...], stack: str | None, rung: str, timeout: float
 
     home = orders.supervised(stack)
     awaited = Awaited(rung)
-    _check(home, units, awaited)
+    awaiting.check(home, units, awaited)
     watch = _Watch(home.name, awaited)
     try:
         found = awaiting.wait(home, units, awaited, timeout=timeout, told=watch.see, lost=watch.lost)
@@ -56,20 +53,6 @@ def command(units: tuple[str, ...], stack: str | None, rung: str, timeout: float
     why = "will not get there" if found.hopeless else f"not there within {timeout:g} s"
     terminal.say(f"{awaited.value}: {', '.join(found.hopeless or found.missing)} {why}.  hftstack status | logs")
     return NotReachedError.exit_code
-
-
-def _check(home: StackHome, names: tuple[str, ...], awaited: Awaited) -> None:
-    from orchestrator.supervise import records  # noqa: PLC0415 - help and completion need not pay
-
-    deployment = records.read_deployment(home.deployment)
-    kinds = {} if deployment is None else {spec.name: spec.kind for spec in deployment.units}
-    selection.check_units(home.name, names, tuple(kinds))
-    for name in names:
-        if awaited in OF_CONNECTORS and kinds[name] is not Kind.CONNECTOR:
-            raise UsageError(
-                f"{name} is a {kinds[name].value}: only connectors become {awaited.value}",
-                hint="wait for it --for ready",
-            )
 
 
 class _Watch:

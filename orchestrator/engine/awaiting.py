@@ -6,10 +6,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.control.client import NotSupervisedError
+from orchestrator.deployment.model import Kind
 from orchestrator.engine import look
 from orchestrator.engine.connection import connect, unsupervised
-from orchestrator.errors import RefusedError
-from orchestrator.observe.awaited import Awaited, progress
+from orchestrator.errors import RefusedError, UsageError
+from orchestrator.observe import selection
+from orchestrator.observe.awaited import OF_CONNECTORS, Awaited, progress
+from orchestrator.supervise import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +25,19 @@ PATIENCE: Final = 30.0
 """Seconds that another supervisor has to come when one went away; a guardian needs one, an operator's `up` more."""
 
 _AGAIN: Final = 0.2
+
+
+def check(home: StackHome, names: Sequence[str], awaited: Awaited) -> None:
+    """Raise UsageError for a unit that the stack lacks, and for one that can never be where it is waited for."""
+    deployment = records.read_deployment(home.deployment)
+    kinds = {} if deployment is None else {spec.name: spec.kind for spec in deployment.units}
+    selection.check_units(home.name, names, tuple(kinds))
+    for name in names:
+        if awaited in OF_CONNECTORS and kinds[name] is not Kind.CONNECTOR:
+            raise UsageError(
+                f"{name} is a {kinds[name].value}: only connectors become {awaited.value}",
+                hint="wait for it --for ready",
+            )
 
 
 def wait(

@@ -39,15 +39,20 @@ def claim(stack: Stack, home: Home) -> StackHome:
     Raises RefusedError when a stack of that name runs from another file, or the folders cannot be had.
     """
     own = home.stack(stack.name)
-    deployed = selection.deployed_file(own)
-    if deployed is not None and deployed != str(stack.file) and (lock.holder(own.lock) is not None or living(own)):
+    refuse_another(stack, own)
+    own.prepare()
+    return own
+
+
+def refuse_another(stack: Stack, home: StackHome) -> None:
+    """Raise RefusedError if the stack of that name which runs is another one: from another file."""
+    deployed = selection.deployed_file(home)
+    if deployed is not None and deployed != str(stack.file) and (lock.holder(home.lock) is not None or living(home)):
         raise RefusedError(
             f"a stack named {stack.name} is running from {deployed}",
             where=str(stack.file),
             hint="give this one another `name:`, or stop that one first",
         )
-    own.prepare()
-    return own
 
 
 def prepare(

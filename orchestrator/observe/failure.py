@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.observe import logs
 from orchestrator.observe.advice import advise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.deployment.model import UnitSpec
+
+_LAST_LINES: Final = 10
 
 
 def explain(unit: dict[str, Any], spec: UnitSpec, words: Sequence[str], *, stack: str) -> list[str]:
@@ -28,6 +32,20 @@ def explain(unit: dict[str, Any], spec: UnitSpec, words: Sequence[str], *, stack
     elif unit["log"] is not None:
         rows.append(("wrote", "nothing"))
     return [f"{unit['name']}: {unit['target']} not reached", *(f"    {head:<5}  {text}" for head, text in rows)]
+
+
+def explanations(
+    result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str
+) -> tuple[list[list[str]], list[str]]:
+    """Return the lines on each unit to blame for the result of an `up`, and the names of those that only wait."""
+    units = {unit["name"]: unit for unit in result["units"]}
+    blamed = [name for name in result["blocked"] if units[name]["state"] != "waiting"] or result["blocked"]
+    told = []
+    for name in blamed:
+        unit = units[name]
+        words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
+        told.append(explain(unit, specs[name], words, stack=stack))
+    return told, [name for name in result["blocked"] if name not in blamed]
 
 
 def _state(unit: dict[str, Any]) -> str:
