@@ -135,15 +135,15 @@ class Restart(Part):
     )  # fmt: skip
     max_age: Annotated[float, seconds(at_least="1s")] | None = Field(
         None,
-        description="How old the unit may become before it is restarted in good order, with what depends on it: Binance "
-        "closes each socket after 24 h. Units of one venue take turns. Never taken from `defaults` by a bot.",
+        description="How old the unit may become before it is restarted in good order, with what depends on it: "
+        "Binance closes each socket after 24 h. Units of one venue take turns. Never taken from `defaults` by a bot.",
         examples=["23h"],
     )
     window: DailyWindow | None = Field(
         None,
-        description="The part of the day in which `max_age` may restart; without it, at any time. A unit that comes of age "
-        "outside runs on until it opens: for once a day, before any socket is 24 h old, let `max_age` be as short as the "
-        "window. It may wrap midnight.",
+        description="The part of the day in which `max_age` may restart; without it, at any time. A unit that comes "
+        "of age outside runs on until it opens: for once a day, before any socket is 24 h old, let `max_age` be as "
+        "short as the window. It may wrap midnight.",
         examples=["03:00-04:00 UTC"],
     )
 
