@@ -64,3 +64,10 @@ def test_stop_has_a_row_a_way_and_says_what_it_cannot_measure() -> None:
     measured = " ".join([*names(result), *result["notes"]])
     assert all(way in measured for way in ("root", "own namespace", "no namespaces", "hftstack down"))
     assert any(sample["n"] == 1 for sample in result["samples"])
+
+
+def test_imports_are_compared_with_importing_pydantic() -> None:
+    result = bench("imports")
+    runner, _, pydantic = result["samples"][:3]
+    assert runner["name"] == "ConnectorRunner"
+    assert pydantic["ratio"] == pytest.approx(runner["median"] / pydantic["median"])
