@@ -196,8 +196,8 @@ def _key(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text in quotes, where variables work."""
-    return json.dumps(interpolation.escape(text, ()), ensure_ascii=False)
+    """Return text in quotes, for a place where variables work, such as a command."""
+    return json.dumps(interpolation.escape(text, ("bots", "", "command")), ensure_ascii=False)
 
 
 def variables(connectors: Sequence[FirstConnector]) -> tuple[str, ...]:
