@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.document import SECTIONS, Finding, holds_secrets, quote
 from orchestrator.stack.model import Connector, Stack
-from orchestrator.stack.parts import Part
+from orchestrator.stack.parts import Part, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pydantic import ValidationError
     from pydantic.fields import FieldInfo
@@ -42,6 +42,7 @@ _MISSING: Final = {
     "network": "write network: testnet, demo, local or mainnet; every URL must belong to it",
     "type": "write type: what the connector program calls the exchange, or sim",
     "path": "write path: the folder of the cargo workspace",
+    "command": "write command: [program, argument, ..]",
 }
 
 _POLICIES: Final = {
@@ -61,17 +62,9 @@ def _alias(name: str, field: FieldInfo) -> str:
     return field.alias or name
 
 
-def _parts(annotation: object) -> Iterator[type[Part]]:
-    """Yield the models that an annotation mentions."""
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _parts(argument)
-
-
 def _fields(model: type[Part]) -> dict[str, type[Part] | None]:
     """Return the keys of a table and, for those that are tables (or tables of tables), the model inside."""
-    return {_alias(name, field): next(_parts(field.annotation), None) for name, field in model.model_fields.items()}
+    return {_alias(name, field): part_of(field.annotation) for name, field in model.model_fields.items()}
 
 
 def _model_at(parts: Sequence[str]) -> type[Part] | None:

@@ -48,10 +48,14 @@ def _common(stack: Stack, unit: _U, folder: Path) -> _U:
     )
 
 
-def _connector(unit: Connector) -> Connector:
-    if unit.type == SIM or unit.external or unit.features:
-        return unit
-    return unit.model_copy(update={"features": (unit.type,)})
+def _connector(stack: Stack, unit: Connector, folder: Path) -> Connector:
+    if unit.external:
+        health = overlay(unit.health, stack.defaults.health)
+        return unit.model_copy(update={"cwd": absolute(folder, unit.cwd), "health": health})
+    complete = _common(stack, unit, folder)
+    if unit.type == SIM or unit.features:
+        return complete
+    return complete.model_copy(update={"features": (unit.type,)})
 
 
 def _program(unit: _Q) -> _Q:
@@ -79,7 +83,7 @@ def merge(stack: Stack, *, folder: Path) -> Stack:
     return stack.model_copy(
         update={
             "source": source,
-            "connectors": {name: _connector(_common(stack, unit, folder)) for name, unit in stack.connectors.items()},
+            "connectors": {name: _connector(stack, unit, folder) for name, unit in stack.connectors.items()},
             "services": {name: _program(_common(stack, unit, folder)) for name, unit in stack.services.items()},
             "bots": {
                 name: _bot(_program(_common(stack, unit, folder)), stack.connectors)

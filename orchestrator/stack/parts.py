@@ -7,7 +7,7 @@ Schema show: they are for those who write the file.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
@@ -37,6 +37,13 @@ class Part(BaseModel):
     """A piece of a stack file: unchangeable, and strict about its keys and types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def part_of(annotation: object) -> type[Part] | None:
+    """Return the table that a key holds by its annotation, itself or in a table of names; None for other values."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    return next((part for argument in get_args(annotation) if (part := part_of(argument)) is not None), None)
 
 
 Env = Annotated[dict[EnvKey, str], Field(repr=False)]

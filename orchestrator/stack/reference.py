@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.stack import durations, schema
 from orchestrator.stack.model import Bot, Connector, Defaults, Program, Service, Stack, Unit
@@ -25,6 +25,7 @@ from orchestrator.stack.parts import (
     Restart,
     Source,
     Stop,
+    part_of,
 )
 from orchestrator.stack.ruleset import RULES
 
@@ -140,7 +141,7 @@ class _Reference:
             if name in known and known[name].description == field.description:
                 continue
             key = field.alias or name
-            inside = next(_tables(field.annotation), None)
+            inside = part_of(field.annotation)
             words = described["properties"][key]
             form = _link(inside) if inside is not None else self._form(words, described.get("$defs", {}))
             if inside is not None and "anyOf" in words:
@@ -169,13 +170,6 @@ class _Reference:
         if words.get("type") == "boolean":
             return "`true` or `false`"
         return "duration" if words.get("pattern", "").startswith(durations.PATTERN) else "text"
-
-
-def _tables(annotation: object) -> Iterator[type[Part]]:
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _tables(argument)
 
 
 def _bounds(words: JsonSchemaValue) -> str:

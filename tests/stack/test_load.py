@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.deployment.model import Endpoint, Kind, Level, OnRestart, RestartPolicy
+from orchestrator.deployment.model import Alarm, Endpoint, Kind, Level, OnRestart, RestartPolicy, Window
 from orchestrator.errors import StackError
 from orchestrator.stack import load
 from tests.stack.conftest import places
@@ -111,6 +111,52 @@ def test_a_default_grace_never_cuts_a_bots_time_to_flatten(loaded: Loader) -> No
 
     assert (stack.connectors["s"].stop.grace, stack.services["proxy"].stop.grace) == (9.0, 9.0)
     assert (stack.bots["mm"].stop.grace, stack.bots["rec"].stop.grace) == (60.0, 0.0)
+
+
+def test_defaults_reach_no_external_connector_but_for_its_health(loaded: Loader, tmp_path: Path) -> None:
+    unit = loaded(
+        "network: local\nenv: {A: b}\nconnectors: {c: {type: sim, external: true, cwd: ., health: {interval: 1s}}}\n"
+        "defaults: {restart: {max_age: 1h}, stop: {grace: 9s}, hooks: {on_halt: [x]}, health: {stale_after: 5s}}\n"
+    ).connectors["c"]
+
+    assert (unit.health.interval, unit.health.stale_after, unit.cwd) == (1.0, 5.0, tmp_path)
+    assert (unit.restart.max_age, unit.stop.grace, unit.hooks.on_halt, unit.env, unit.features) == (
+        None,
+        5.0,
+        None,
+        {},
+        (),
+    )
+
+
+def test_hooks_of_defaults_and_units_complete_each_other(loaded: Loader) -> None:
+    stack = loaded(
+        "network: local\ndefaults: {hooks: {on_failed: [page], timeout: 3s}}\n"
+        "bots:\n  a: {command: [x], hooks: {on_halt: [flat]}}\n"
+        "  b: {command: [x], hooks: {on_failed: [call], timeout: 1m}}\n"
+    )
+
+    hooks = {name: (bot.hooks.on_failed, bot.hooks.on_halt, bot.hooks.timeout) for name, bot in stack.bots.items()}
+    assert hooks == {"a": (("page",), ("flat",), 3.0), "b": (("call",), None, 60.0)}
+
+
+def test_a_window_may_wrap_midnight_and_is_seconds_of_the_day(loaded: Loader) -> None:
+    text = 'network: local\nconnectors: {c: {type: sim, restart: {max_age: 23h, window: "23:30-00:15 UTC"}}}\n'
+
+    restart = loaded(text).connectors["c"].restart
+
+    assert (restart.max_age, restart.window) == (82_800.0, Window(84_600, 900))
+
+
+def test_whoever_is_notified_hears_everything_unless_told_otherwise(loaded: Loader) -> None:
+    some = "network: local\nnotify: {command: [alert]%s}\nconnectors: {c: {type: sim}}\n"
+
+    everything, one = loaded(some % "").notify, loaded(some % ", on: [gap], timeout: 1s").notify
+
+    assert everything is not None
+    assert (everything.on, everything.timeout) == (tuple(Alarm), 5.0)
+    assert one is not None
+    assert (one.on, one.timeout) == ((Alarm.GAP,), 1.0)
 
 
 def test_a_short_file_has_the_defaults_of_each_kind(loaded: Loader, tmp_path: Path) -> None:
