@@ -39,6 +39,7 @@ def command(file: Path, *, form: str, textconv: bool) -> None:
     is no stack still gives a text. For git: `stacks/*.yaml diff=hftstack` in .gitattributes, and the last example.
     """
     from orchestrator.stack import canonical, loader, reading, textfile  # noqa: PLC0415 - YAML is not help's business
+    from orchestrator.venue.models import PUBLIC  # noqa: PLC0415 - likewise
 
     if textconv:
         try:
@@ -46,8 +47,8 @@ def command(file: Path, *, form: str, textconv: bool) -> None:
         except (StackError, textfile.UnreadableError) as error:
             click.echo(f"no stack file: {error}")
             return
-        data = canonical.written(document)
+        data = canonical.written(document, PUBLIC)
     else:
         stack = load(file, os.environ)
-        data = canonical.resolved(stack, reading.document_at(file))
+        data = canonical.resolved(stack, reading.document_at(file), PUBLIC)
     click.echo(canonical.to_yaml(data) if form == "yaml" else canonical.to_json(data), nl=False)

@@ -19,7 +19,7 @@ from orchestrator.stack.document import SECTIONS, holds_secrets
 from orchestrator.stack.model import SIM, Bot, Connector, Service, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.stack.document import Document
@@ -39,20 +39,19 @@ _BY_NAME: Final = frozenset({*SECTIONS, "env", "depends_on", "config", "limits"}
 
 _SECTION: Final = {Kind.CONNECTOR: "connectors", Kind.SERVICE: "services", Kind.BOT: "bots"}
 _UNIT_KEY: Final = 3
-_PUBLIC_CONFIG: Final = frozenset({"order_prefix", "category"})
-_URLS: Final = frozenset({"stream_url", "api_url", "ws_api_url", "public_url", "private_url", "trade_url", "rest_url"})
-"""The endpoints that upstream's connectors are configured with (connector/src/*/mod.rs); a reviewer must see them."""
-
 _PUBLIC_ENV: Final = frozenset(
     {"RUST_LOG", "RUST_BACKTRACE", "NO_COLOR", "IOX2_LOG_LEVEL", "TOKIO_WORKER_THREADS", "SSL_CERT_FILE"}
 )
 """Variables that the connector and its libraries read, and that are no secret."""
 
 
-def resolved(stack: Stack, document: Document) -> dict[str, object]:
-    """Return a loaded stack in canonical form, merged with its defaults; `document` is what its files say.
+def resolved(stack: Stack, document: Document, public: Collection[str]) -> dict[str, object]:
+    """Return a loaded stack in canonical form, merged with its defaults; paths are relative to the stack file.
 
-    Paths are relative to the stack file.
+    Args:
+        stack: what was loaded.
+        document: what its files say.
+        public: the keys of connectors' configs whose values are no secrets.
     """
     data: dict[str, Any] = stack.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
     for key in ("extends", "defaults", "env"):
@@ -69,18 +68,18 @@ def resolved(stack: Stack, document: Document) -> dict[str, object]:
         config = stack.config(name)
         if config is not None and config.path is not None:
             table["config"] = _relative(config.path, folder)
-    origin = _Origin(document)
+    origin = _Origin(document, frozenset(public))
     escaped = {key: _escaped(value, (key,)) for key, value in data.items()}
     return _in_order({key: _redacted(value, (key,), origin) for key, value in escaped.items()})
 
 
-def written(document: Document) -> dict[str, object]:
+def written(document: Document, public: Collection[str]) -> dict[str, object]:
     """Return what a file says by itself in canonical form: anchors resolved, but neither variables nor defaults.
 
-    The file need not be valid; a value under a key that means nothing counts as a secret.
+    The file need not be valid; a value under a key that means nothing counts as a secret. `public` is as in `resolved`.
     """
     data = document.data if isinstance(document.data, dict) else {}
-    origin = _Origin(document)
+    origin = _Origin(document, frozenset(public))
     kept = {key: value for key, value in data.items() if not key.startswith("x-")}
     return _in_order({key: _redacted(value, (key,), origin) for key, value in kept.items()})
 
@@ -107,10 +106,11 @@ _Dumper.add_representer(str, _represent_text)
 
 
 class _Origin:
-    """What stands in the files, before variables were replaced and `env` was merged."""
+    """What stands in the files, before variables were replaced and `env` was merged; and which keys are public."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, public: frozenset[str]) -> None:
         self._document = document
+        self.public = public
 
     def at(self, parts: Sequence[str]) -> object:
         found = self._document.at(parts)
@@ -185,7 +185,7 @@ def _is_public(value: object, parts: tuple[str, ...], origin: _Origin) -> bool:
         return isinstance(value, str) and value.endswith(".toml")
     if origin.is_simulated(parts):
         return True
-    return key in _PUBLIC_CONFIG or (key in _URLS and isinstance(value, str) and _is_plain_url(value))
+    return key in origin.public and ("://" not in str(value) or _is_plain_url(str(value)))
 
 
 def _is_plain_url(text: str) -> bool:

@@ -163,3 +163,9 @@ MODELS: Final[dict[str, type[ConnectorConfig]]] = {
     "bybit": Bybit,
 }
 """Connector type -> what its TOML holds."""
+
+KEYS: Final = frozenset({"api_key", "secret"})
+"""The fields that hold an account's keys."""
+
+PUBLIC: Final = frozenset(name for model in MODELS.values() for name in model.model_fields) - KEYS
+"""The fields that a reviewer may, and must, see."""

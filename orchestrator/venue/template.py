@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.stack import interpolation, loader
 from orchestrator.stack.model import SIM
 from orchestrator.venue.hosts import VENUES, fitting
-from orchestrator.venue.models import MODELS
+from orchestrator.venue.models import KEYS, MODELS
 from orchestrator.venue.networks import ENDPOINTS
 from orchestrator.venue.tables import URL_PATHS
 
@@ -36,7 +36,6 @@ _BOTS: Final = (
     "A bot starts when its connectors are connected, and is stopped and started again with them: it hears nothing of a "
     "connector that was restarted."
 )
-_KEYS: Final = frozenset({"api_key", "secret"})
 _WIDTH: Final = 100
 
 
@@ -142,7 +141,7 @@ def _value(connector: FirstConnector, key: str, number: int, network: str) -> st
         if url is None:
             raise NoHostError(f"{connector.type} has no {key} on {network}")
         return url
-    if key in _KEYS:
+    if key in KEYS:
         return f"${{{_variable(connector.name, key)}:-}}"
     return {"category": "linear", "order_prefix": f"hs{number}-"}[key]
 
@@ -207,5 +206,5 @@ def variables(connectors: Sequence[FirstConnector]) -> tuple[str, ...]:
         for connector in connectors
         if connector.type != SIM
         for key in MODELS[connector.type].model_fields
-        if key in _KEYS
+        if key in KEYS
     )

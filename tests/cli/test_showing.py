@@ -85,7 +85,7 @@ def test_git_shows_what_changed_in_meaning_and_no_secret(machine: Machine) -> No
     assert "+no stack file: s.yaml:" in git("diff", "s.yaml")
 
 
-@pytest.mark.parametrize("words", [("config",), ("config", "--format", "json")])
+@pytest.mark.parametrize("words", [("config",), ("config", "--format", "json"), ("graph",)])
 def test_a_reader_that_leaves_early_is_no_error_of_ours(machine: Machine, words: tuple[str, ...]) -> None:
     units = {f"c{number}": {"type": "sim"} for number in range(3000)}
     machine.write(connectors=units)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from orchestrator.stack import canonical, load, loader, reading
+from orchestrator.venue.models import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ def _write(folder: Path, text: str) -> Path:
 
 def _text(file: Path, environ: Mapping[str, str] | None = None) -> str:
     stack = load(file, {"KEY": "hunter2"} if environ is None else environ)
-    return canonical.to_yaml(canonical.resolved(stack, reading.document_at(file)))
+    return canonical.to_yaml(canonical.resolved(stack, reading.document_at(file), PUBLIC))
 
 
 def test_the_canonical_form_is_a_stack_file_whose_canonical_form_it_is(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_a_file_by_itself_keeps_variables_and_shows_no_secret_wherever_it_stands
         "x-a: &a {TOKEN: hunter2}\nsecret: hunter2\nbots:\n  b: {enviroment: *a, cwd: '${HOME}/b', "
         "config: hunter2, env: {<<: *a, KEY: '${KEY}'}}\nnetwork: local\n",
     )
-    text = canonical.to_yaml(canonical.written(document))
+    text = canonical.to_yaml(canonical.written(document, PUBLIC))
 
     assert "hunter2" not in text
     assert yaml.safe_load(text) == {
@@ -177,4 +178,4 @@ def test_a_file_by_itself_keeps_variables_and_shows_no_secret_wherever_it_stands
 
 @pytest.mark.parametrize("text", ["[]", "x", "{connectors: [1, {a: b}], bots: {b: 1}, env: x}", "1: 2"])
 def test_a_file_by_itself_need_not_be_a_stack(text: str) -> None:
-    assert canonical.to_yaml(canonical.written(loader.parse("x", text)))
+    assert canonical.to_yaml(canonical.written(loader.parse("x", text), PUBLIC))
