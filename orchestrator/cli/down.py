@@ -57,7 +57,8 @@ def _find(stack: str | None) -> StackHome | None:
     try:
         return target.find(stack)
     except UsageError as error:
-        if error.message == selection.NONE_RUNS or (stack is not None and Path(stack).is_file()):
+        wanted = target.named(stack)
+        if error.message == selection.NONE_RUNS or (wanted is not None and Path(wanted).is_file()):
             click.echo(error.message)
             return None
         raise

@@ -28,7 +28,7 @@ _NETWORKS = ("testnet", "demo", "local", "mainnet")
     examples=(
         "hftstack init",
         "hftstack init stacks/try.yaml --connector a:sim --bot watcher:sim",
-        "hftstack init --name prod --connector bf:binancefutures --source ../hftbacktest",
+        "hftstack init --name prod --connector bf:binancefutures --source ../hbt",
     ),
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))

@@ -24,13 +24,11 @@ def find(wanted: str | None) -> StackHome:
 
     The only one is that which runs; when none runs, or several, that of the single file in ./stacks.
     """
-    if wanted is not None:
-        return selection.select(home(), wanted)
     near = stackfiles.nearby(Path())
     try:
-        return selection.select(home(), _by_variable(), near[0] if len(near) == 1 else None)
+        return selection.select(home(), named(wanted), near[0] if len(near) == 1 else None)
     except UsageError as error:
-        raise _blamed(error) from None
+        raise _blamed(error, wanted) from None
 
 
 def file(wanted: str | None) -> Path:
@@ -38,19 +36,18 @@ def file(wanted: str | None) -> Path:
 
     Raises UsageError.
     """
-    if wanted is not None:
-        return stackfiles.choose(home(), wanted, Path())
     try:
-        return stackfiles.choose(home(), _by_variable(), Path())
+        return stackfiles.choose(home(), named(wanted), Path())
     except UsageError as error:
-        raise _blamed(error) from None
+        raise _blamed(error, wanted) from None
 
 
-def _by_variable() -> str | None:
-    return os.environ.get(stackfiles.VARIABLE) or None
+def named(wanted: str | None) -> str | None:
+    """Return what names the stack: `wanted`, of the command line, else HFTSTACK_STACK; None when nothing does."""
+    return wanted if wanted is not None else os.environ.get(stackfiles.VARIABLE) or None
 
 
-def _blamed(error: UsageError) -> UsageError:
-    if _by_variable() is None:
+def _blamed(error: UsageError, wanted: str | None) -> UsageError:
+    if wanted is not None or named(None) is None:
         return error
     return UsageError(error.message, where=stackfiles.VARIABLE, hint=error.hint)

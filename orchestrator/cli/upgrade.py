@@ -9,7 +9,7 @@ from orchestrator.cli.verb import Verb
 from orchestrator.engine.upgrading import upgrade
 
 
-@click.command("upgrade", cls=Verb, examples=("pip install --upgrade hftstack && hftstack upgrade",))
+@click.command("upgrade", cls=Verb, examples=("hftstack upgrade", "pip install --upgrade hftstack && hftstack upgrade"))
 @arguments.stack
 def command(stack: str | None) -> None:
     """Give a running stack the supervisor of the hftstack installed now; no unit is touched.

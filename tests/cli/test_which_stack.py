@@ -135,3 +135,14 @@ def test_the_one_that_runs_is_meant_although_another_file_lies_in_stacks(machine
     assert machine.hftstack("up", "two.yaml").code == 0
 
     assert _meant(machine) == "two"
+
+
+def test_down_of_a_file_that_was_never_up_is_done_however_it_is_named(machine: Machine) -> None:
+    machine.file.write_text(_SIM)
+    by_name, by_variable = (
+        machine.hftstack("down", "s.yaml"),
+        machine.hftstack("down", env={"HFTSTACK_STACK": "s.yaml"}),
+    )
+
+    assert (by_name.code, by_variable.code) == (0, 0)
+    assert by_name.out == by_variable.out == "no stack was ever started from s.yaml here\n"
