@@ -10,6 +10,10 @@ from orchestrator.channel.view import SHARED_MEMORY
 if TYPE_CHECKING:
     from orchestrator.channel.location import Location
 
+TIDIED_WITHIN: Final = 0.25
+"""Seconds in which the publisher takes down the connection of a bot that has left: a SIGTERM that comes while it does
+is lost (13 of 20 after 30 ms, none of 20 after 100 ms, measured). Without data it does not, and nothing is lost."""
+
 _PID: Final = 0xFFFFFFFF
 _ENDING: Final = ".connection"
 

@@ -9,11 +9,11 @@ import subprocess
 import time
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from orchestrator.channel.departure import has_connections_of_the_dead
+from orchestrator.channel.departure import TIDIED_WITHIN, has_connections_of_the_dead
 from orchestrator.supervise import process as processes
-from orchestrator.supervise.lull import Lull
+from orchestrator.supervise.lull import LOOK_EVERY, LULL_WITHIN, Lull
 from orchestrator.supervise.unit import FRAGILE, LOST_AFTER, SETTLED_AFTER, SHORTEST_GRACE, TERM_EVERY
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
     from orchestrator.channel.location import Location
     from orchestrator.runner.output import Output
-
-_QUIET_EVERY: Final = 0.001
-_QUIET_WITHIN: Final = 0.5
-_TIDIED_WITHIN: Final = 0.25
-"""Seconds: what `orchestrator.supervise.termination` waits for, and why."""
 
 
 class Child:
@@ -95,10 +90,10 @@ class Child:
     def _wait_for_quiet(self, location: Location, until: float) -> None:
         begun = time.monotonic()
         lull: Lull | None = None
-        while (now := time.monotonic()) < min(begun + _QUIET_WITHIN, until):
-            if lull is None and (now >= begun + _TIDIED_WITHIN or not self._is_untidied(location)):
+        while (now := time.monotonic()) < min(begun + LULL_WITHIN, until):
+            if lull is None and (now >= begun + TIDIED_WITHIN or not self._is_untidied(location)):
                 lull = Lull(self.pid, now)
-            if (lull is not None and lull.is_now(now)) or self.wait(_QUIET_EVERY):
+            if (lull is not None and lull.is_now(now)) or self.wait(LOOK_EVERY):
                 return
 
     def _is_untidied(self, location: Location) -> bool:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from orchestrator.stack.model import Config
 
-_SECRETS: Final = ("api_key", "secret")
 _SHORTEST: Final = 4
 """Characters below which a text is no key, and may stand in a log for other reasons."""
 
@@ -33,7 +32,9 @@ class Secrets:
     @classmethod
     def of(cls, table: Mapping[str, object]) -> Secrets:
         """Return the keys in a table; each line of a key of several lines counts, for a log may hold it escaped."""
-        texts = (table.get(key) for key in _SECRETS)
+        from orchestrator.venue.models import KEYS  # noqa: PLC0415 - pydantic, which an import alone need not pay
+
+        texts = (table.get(key) for key in KEYS)
         lines = {line.strip() for text in texts if isinstance(text, str) for line in text.splitlines()}
         return cls(tuple(sorted((line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True)))
 

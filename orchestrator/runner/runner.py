@@ -14,7 +14,7 @@ from orchestrator.runner.channel import Channel
 from orchestrator.runner.errors import ConnectorNotFoundError, ConnectorRunnerError, ConnectorStartupError
 from orchestrator.runner.output import Output
 from orchestrator.runner.program import Program
-from orchestrator.supervise.policy import TRANSIENT_DELAYS, TRANSIENT_LIFE
+from orchestrator.supervise.policy import REPAIR_AT, TRANSIENT_DELAYS, TRANSIENT_LIFE
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 _CLOSE: Final = 0.005
 """Seconds between two looks at the channel."""
-
-_REPAIR_AT: Final = 2
-"""Starts in a row that died before they were live: one may be iceoryx2 cleaning up, this many are remains."""
 
 _log: Final = logging.getLogger("orchestrator.runner")
 
@@ -181,8 +178,8 @@ class ConnectorRunner:
         Raises:
             ConnectorRunnerError: it outlives SIGKILL, which a process in the kernel does.
         """
-        self._halted.set()
         with self._lock:
+            self._halted.set()
             child, channel = self._child, self._channel
         if child is None or channel is None:
             return
@@ -212,9 +209,9 @@ class ConnectorRunner:
         return self._secrets.hide(stdout), self._secrets.hide(stderr)
 
     def __enter__(self) -> Self:
+        self.build_if_missing()
+        self.start()
         try:
-            self.build_if_missing()
-            self.start()
             ready = self.wait_for_ready()
         except BaseException:
             self.stop()
@@ -256,7 +253,7 @@ class ConnectorRunner:
         if child.lived or delay is None or time.monotonic() + delay >= until:
             return False
         self._halted.wait(delay)
-        if retries >= _REPAIR_AT:
+        if retries >= REPAIR_AT:
             channel.repair()
         with self._lock:
             if not self._halted.is_set() and self._child is child:

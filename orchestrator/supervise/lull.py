@@ -15,6 +15,12 @@ from orchestrator.supervise.process import read_small
 IDLE: Final = 0.04
 """Seconds without a burst after which none is expected."""
 
+LOOK_EVERY: Final = 0.001
+"""Seconds between two looks for a lull."""
+
+LULL_WITHIN: Final = 0.5
+"""Seconds after which a SIGTERM waits for a lull no longer."""
+
 
 class Lull:
     """Watches the threads of a process other than its main one, which polls and never rests."""

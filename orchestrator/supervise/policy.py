@@ -32,3 +32,6 @@ TRANSIENT_DELAYS = (0.0, 0.1, 0.2, 0.4)
 
 TRANSIENT_LIFE = 1.0
 """A connector that dies within this many seconds of its start, never live, died of iceoryx2's clean-up."""
+
+REPAIR_AT = 2
+"""Starts in a row that died before they were live: one may be iceoryx2 cleaning up, this many are remains."""

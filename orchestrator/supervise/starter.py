@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.channel.repair import repair
 from orchestrator.deployment.model import Kind
@@ -12,6 +12,7 @@ from orchestrator.supervise import process as processes
 from orchestrator.supervise import watch
 from orchestrator.supervise.adopt import digest
 from orchestrator.supervise.logfiles import LogFiles
+from orchestrator.supervise.policy import REPAIR_AT
 from orchestrator.supervise.process import Command, SpawnError
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.process import Gated, Process
-
-_REPAIR_AT: Final = 2
-"""Starts in a row that died before they were live: one may be iceoryx2 cleaning up, this many are remains."""
 
 
 class ForeignChannelError(SpawnError):
@@ -47,7 +45,7 @@ class Starter:
 
         `retries` is how many starts in a row have died before they were live.
         """
-        if retries >= _REPAIR_AT:
+        if retries >= REPAIR_AT:
             self._repair(name, spec)
         holder = watch.holder(spec)
         if holder is not None:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from orchestrator.channel.departure import has_connections_of_the_dead
+from orchestrator.channel.departure import TIDIED_WITHIN, has_connections_of_the_dead
 from orchestrator.supervise import watch
-from orchestrator.supervise.lull import Lull
+from orchestrator.supervise.lull import LOOK_EVERY, LULL_WITHIN, Lull
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.process import Process
-
-_QUIET_EVERY: Final = 0.001
-_QUIET_WITHIN: Final = 0.5
-_TIDIED_WITHIN: Final = 0.25
-"""Seconds in which the publisher takes down the connection of a bot that has left: a SIGTERM that comes while it does
-is lost (13 of 20 after 30 ms, none of 20 after 100 ms, measured). Without data it does not, and nothing is lost."""
 
 
 class Termination:
@@ -51,7 +45,7 @@ class Termination:
         if process in self._told:
             return self.terminate(process)
         self._told.add(process)
-        self._when_quiet(process, spec, None, self._loop.time() + _QUIET_WITHIN)
+        self._when_quiet(process, spec, None, self._loop.time() + LULL_WITHIN)
         return True
 
     def _when_quiet(self, process: Process, spec: UnitSpec, lull: Lull | None, until: float) -> None:
@@ -66,11 +60,11 @@ class Termination:
             process.signal(signal.SIGTERM)
             return
         self._hushed.add(process)
-        self._loop.call_later(_QUIET_EVERY, self._when_quiet, process, spec, lull, until)
+        self._loop.call_later(LOOK_EVERY, self._when_quiet, process, spec, lull, until)
 
     def _is_untidied(self, process: Process, spec: UnitSpec, now: float) -> bool:
         """Tell whether the connector still has to take down the connection of a bot that has just left."""
-        if spec.channel is None or now - self._left.get(spec.name, -_TIDIED_WITHIN) >= _TIDIED_WITHIN:
+        if spec.channel is None or now - self._left.get(spec.name, -TIDIED_WITHIN) >= TIDIED_WITHIN:
             return False
         try:
             return has_connections_of_the_dead(watch.location(spec), process.id.pid)

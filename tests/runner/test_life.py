@@ -127,6 +127,14 @@ def test_a_second_start_while_it_runs_is_an_error_with_its_pid(bench: Bench) -> 
         assert runner.is_running()
 
 
+def test_a_with_on_one_that_runs_is_an_error_and_leaves_it_running(bench: Bench) -> None:
+    with bench.sim() as runner:
+        with pytest.raises(ConnectorRunnerError, match="runs already"), runner:
+            pass
+
+        assert runner.is_running()
+
+
 def test_it_starts_again_after_a_stop_with_its_output_new(bench: Bench, paper_binaries: Path) -> None:
     runner = bench.paper(paper_binaries)
     with runner:
