@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,8 @@ from orchestrator.venue.models import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+_STACKS = Path(__file__).resolve().parents[2] / "stacks"
 _FULL = """\
 version: 1
 network: testnet
@@ -179,3 +180,10 @@ def test_a_file_by_itself_keeps_variables_and_shows_no_secret_wherever_it_stands
 @pytest.mark.parametrize("text", ["[]", "x", "{connectors: [1, {a: b}], bots: {b: 1}, env: x}", "1: 2"])
 def test_a_file_by_itself_need_not_be_a_stack(text: str) -> None:
     assert canonical.to_yaml(canonical.written(loader.parse("x", text), PUBLIC))
+
+
+@pytest.mark.parametrize("example", sorted(_STACKS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_canonical_form_of_every_example_means_the_same(example: Path, tmp_path: Path) -> None:
+    text = _text(example)
+
+    assert _text(_write(tmp_path, text)) == text
