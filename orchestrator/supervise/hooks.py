@@ -30,6 +30,7 @@ class Hooks:
         self._queue: deque[tuple[Hook, Mapping[str, Any]]] = deque()
         self._running: dict[asyncio.Task[None], float] = {}
         self._dropped = 0
+        self._hurried = asyncio.Event()
 
     def tell(self, hook: Hook, event: Mapping[str, Any]) -> None:
         """Run a hook with the event as one JSON object on its stdin; with too many waiting, count it as dropped."""
@@ -41,13 +42,28 @@ class Hooks:
         self._queue.append((hook, event))
         self._next()
 
-    async def close(self) -> None:
-        """Let what is under way end, no longer than its timeout, and drop the rest."""
-        timeouts = [*self._running.values(), *(hook.timeout for hook, _ in self._queue)]
+    def under_way(self) -> float | None:
+        """Return the seconds within which those that run and wait end or are ended; None when there are none."""
+        return max([*self._running.values(), *(hook.timeout for hook, _ in self._queue)], default=None)
+
+    def hurry(self) -> None:
+        """Have those who wait for what is under way wait no longer."""
+        self._hurried.set()
+
+    async def finish(self) -> None:
+        """Return when nothing is under way, after the longest timeout of what was, or when told to hurry."""
+        hurried = asyncio.ensure_future(self._hurried.wait())
         loop = asyncio.get_running_loop()
-        until = loop.time() + max(timeouts, default=0.0)
-        while self._running and loop.time() < until:
-            await asyncio.wait(self._running, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+        until = loop.time() + (self.under_way() or 0.0)
+        while self._running and loop.time() < until and not hurried.done():
+            await asyncio.wait(
+                [*self._running, hurried], timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
+            )
+        hurried.cancel()
+
+    async def close(self) -> None:
+        """Let what is under way finish, and drop the rest."""
+        await self.finish()
         self._dropped += len(self._queue)
         self._queue.clear()
         last = list(self._running)

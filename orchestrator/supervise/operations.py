@@ -168,6 +168,7 @@ class Operations:
             supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
             await gone(supervisor, list(supervisor.graph.units))
             left = await supervisor.sweep_all()
+            await supervisor.hooks_finished(hurry=hurry)
         finally:
             self._downs -= 1
         units = supervisor.describe()

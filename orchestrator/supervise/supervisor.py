@@ -246,6 +246,15 @@ class Supervisor:
         await self._leftovers.clear(self._leftovers.find())
         return self._leftovers.find()
 
+    async def hooks_finished(self, *, hurry: bool) -> None:
+        """Return when the hooks under way have ended, at their timeouts at the latest; `hurry` does not wait."""
+        seconds = self._hooks.under_way()
+        if hurry:
+            self._hooks.hurry()
+        elif seconds is not None:
+            self.note(None, "hook", f"hooks are under way, they are waited for {seconds:g} s at most")
+            await self._hooks.finish()
+
     def describe(self) -> list[dict[str, Any]]:
         """Return the units' objects of `status`, in the deployment's order."""
         now, wall = self.now(), time.time()
