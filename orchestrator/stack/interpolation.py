@@ -21,8 +21,8 @@ _FORMS: Final = "write ${VAR}, ${VAR:-default} or ${VAR:?message}; $$ is a dolla
 _UNIT_DEPTH: Final = 2
 _URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
 
-_LITERAL: Final = {"network", "name"}
-_LITERAL_IN_UNITS: Final = {"type", "features", "depends_on"}
+_LITERAL: Final = {"network", "name", "allow_hosts"}
+_LITERAL_IN_UNITS: Final = {"type", "features", "depends_on", "ignore"}
 """Where a reviewer must see what is meant."""
 
 
