@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
 from orchestrator.resolve.preflight import check
-from orchestrator.supervise import lock
+from orchestrator.supervise import lock, records
+from orchestrator.venue import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.homes import Home, StackHome
@@ -77,7 +79,8 @@ def prepare(
     """
     binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ)
-    return Preparation(stack, home, binaries, deployment, _preflight(deployment, home))
+    warnings = (*_beside(deployment, home), *_preflight(deployment, home))
+    return Preparation(stack, home, binaries, deployment, warnings)
 
 
 def rendered(preparation: Preparation, environ: Mapping[str, str]) -> Preparation:
@@ -94,6 +97,31 @@ def rendered(preparation: Preparation, environ: Mapping[str, str]) -> Preparatio
 def _built(stack: Stack, home: StackHome, build: Callable[[BuildRequest], BuildResult]) -> BuildResult | None:
     request = build_request(stack, home=home)
     return None if request is None else build(request)
+
+
+def _beside(deployment: Deployment, home: StackHome) -> tuple[str, ...]:
+    """Return the warnings for what this stack has in common with others of this user that run.
+
+    Raises RefusedError where a start would harm one of them.
+    """
+    warnings = []
+    for clash in beside.clashes(deployment, _running(home)):
+        if clash.refuses:
+            raise RefusedError(clash.message, where=clash.unit, hint=clash.hint)
+        warnings.append(f"{clash.unit}: {clash.message}: {clash.hint}")
+    return tuple(warnings)
+
+
+def _running(home: StackHome) -> Iterator[Deployment]:
+    for name in home.home.stacks():
+        other = home.home.stack(name)
+        deployment = None
+        # What is damaged there is that stack's business, and its own `up` says so.
+        with suppress(HftstackError):
+            if name != home.name and selection.runs(other):
+                deployment = records.read_deployment(other.deployment)
+        if deployment is not None:
+            yield deployment
 
 
 def _preflight(deployment: Deployment, home: StackHome) -> tuple[str, ...]:

@@ -22,7 +22,10 @@ _VERSIONS: Final = {bytes.fromhex("302e020100"): 48, bytes.fromhex("3051020101")
 
 
 def fault(text: str) -> str | None:
-    """Return why `text` is no Ed25519 private key in PEM, completing "it ..."; None when it is one."""
+    """Return why `text` is no Ed25519 private key in PEM, completing "it ..."; None when it is one.
+
+    Never more lenient than the connector, but for a version 2 key whose public half is not its own (measured on 22 texts).
+    """
     if "-----BEGIN" not in text:
         return "is not in PEM: it does not hold -----BEGIN PRIVATE KEY-----"
     if "\\n" in text:
