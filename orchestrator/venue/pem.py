@@ -24,7 +24,7 @@ _VERSIONS: Final = {bytes.fromhex("302e020100"): 48, bytes.fromhex("3051020101")
 def fault(text: str) -> str | None:
     """Return why `text` is no Ed25519 private key in PEM, completing "it ..."; None when it is one.
 
-    Never more lenient than the connector, but for a version 2 key whose public half is not its own (measured on 22 texts).
+    Never more lenient than the connector (measured on 22 texts), but for a version 2 key with a foreign public half.
     """
     if "-----BEGIN" not in text:
         return "is not in PEM: it does not hold -----BEGIN PRIVATE KEY-----"
