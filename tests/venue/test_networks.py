@@ -209,6 +209,20 @@ def test_bybit_s_demo_shares_two_streams_with_mainnet_and_nothing_else(judge: Ju
         assert rules(judge("bybit", mainnet, network="demo")) == [f"/connectors/c/config/{key} [network-mismatch]"]
 
 
+def test_keys_that_travel_unencrypted_to_another_machine_are_a_warning(judge: Judge) -> None:
+    keys = {"api_key": "key", "secret": "secret"}
+    top = {"allow_hosts": ["proxy.example", "127.0.0.1"]}
+
+    found = judge(
+        "binancefutures", {**keys, "api_url": "http://proxy.example", "stream_url": "ws://127.0.0.1/ws"}, top=top
+    )
+
+    assert [(m.pointer, m.rule, m.severity) for m in found] == [
+        ("/connectors/c/config/api_url", "plain-keys", "warning")
+    ]
+    assert judge("binancefutures", {"api_url": "http://proxy.example"}, top={"allow_hosts": ["proxy.example"]}) == ()
+
+
 def test_every_url_of_a_connector_of_an_unknown_type_is_judged(told: Told) -> None:
     found = told(
         "network: testnet\nconnectors:\n  c:\n    type: okx\n    config:\n"
