@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _UNKNOWN_GRACE: Final = 60.0
 """Seconds for a unit of which nothing is known: it may be a bot that flattens."""
+
+_TOKEN_PARTS: Final = 3
+"""Of a marker's token: what the process was started from, a number that is its own, and when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,8 @@ def adopt(
     strangers = [spec for spec in specs.values() if spec.external and _wanted(spec.name, intents)]
     external = _external([spec for spec in strangers if spec.name not in processes | ended], records, find)
     places = {name: place for place, name in enumerate(specs)}
-    starts = {name: process.id.start for name, process in (processes | external | ended).items()}
-    order = sorted(starts, key=lambda name: (starts[name], places.get(name, len(places))))
+    begun = {name: _begun(process) for name, process in (processes | external | ended).items()}
+    order = sorted(begun, key=lambda name: (begun[name], places.get(name, len(places))))
     born = {name: place for place, name in enumerate(order, 1)}
     units: dict[str, Unit] = {}
     for name, spec in specs.items():
@@ -165,6 +169,14 @@ def _zombies(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
 def started_from(marker: str) -> str:
     """Return the digest of what a process was started from: its marker's token begins with it."""
     return marker.rsplit("/", 2)[1].partition("-")[0]
+
+
+def _begun(process: Process | Ended) -> int:
+    """Return when a process began to be the unit, in nanoseconds since boot: it may have waited behind its gate."""
+    token = process.marker.rpartition("/")[0].rpartition("/")[2].split("-")
+    if len(token) == _TOKEN_PARTS:
+        return int(token[2], 16)
+    return process.id.start * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def _wanted(name: str, intents: Intents) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.supervise.journal import Event
 from orchestrator.supervise.report import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.supervise.journal import Journal
     from orchestrator.supervise.process import Process
@@ -25,16 +26,39 @@ class Announcer:
         self.listeners: set[Callable[[dict[str, Any]], None]] = {listen}
         self._journal = journal
         self._processes = processes
+        self._held: list[Event] | None = None
 
     def note(self, unit: str | None, what: str, text: str = "") -> None:
-        """Journal an event and tell those who listen."""
-        at = time.time_ns()
+        """Journal an event and tell those who listen, now or at the end of `held`."""
         process = None if unit is None else self._processes.get(unit)
-        pid = None if process is None else process.id.pid
-        self._journal.record(Event(at, unit, what, text, pid))
-        event = {"at": instant(at / 1e9), "unit": unit, "what": what, "text": text, "pid": pid}
+        event = Event(time.time_ns(), unit, what, text, None if process is None else process.id.pid)
+        if self._held is None:
+            self._tell(event)
+        else:
+            self._held.append(event)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep events back while what matters is being done: who is told wants the interpreter too."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for event in held:
+                self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self._journal.record(event)
+        told = {
+            "at": instant(event.at / 1e9),
+            "unit": event.unit,
+            "what": event.what,
+            "text": event.text,
+            "pid": event.pid,
+        }
         for listener in list(self.listeners):
             try:
-                listener(event)
+                listener(told)
             except OSError:  # whoever listened has gone
                 self.listeners.discard(listener)

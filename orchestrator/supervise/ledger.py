@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment import codec
@@ -28,6 +29,7 @@ class Ledger:
         self._boot = boot
         self._note = note
         self._intents = Intents()
+        self._texts: dict[str, tuple[UnitRecord, str]] = {}
 
     def read(self) -> tuple[Deployment | None, Intents, dict[str, UnitRecord]]:
         """Return what the last supervisor wrote down. Raises RefusedError for what cannot be read."""
@@ -59,10 +61,18 @@ class Ledger:
         """Write which processes are ours."""
         units = {name: _record(graph.used(name), process) for name, process in processes.items()}
         try:
-            records.replace_file(self._home.units, codec.encode(Units(self._boot, units)), durable=False)
+            records.replace_file(self._home.units, self._encoded(units), durable=False)
         except OSError as error:
             text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
             self._note(None, "record", text)
+
+    def _encoded(self, units: Mapping[str, UnitRecord]) -> str:
+        """Return what codec makes of all records; only those that have changed are encoded again."""
+        for name, record in units.items():
+            if self._texts.get(name, (None, ""))[0] != record:
+                self._texts[name] = record, f"{json.dumps(name)}:{codec.encode(record)}"
+        text = ",".join(self._texts[name][1] for name in sorted(units))
+        return codec.encode(Units(self._boot)).replace('"units":{}', f'"units":{{{text}}}')
 
 
 def _intent(unit: Unit) -> UnitIntent:

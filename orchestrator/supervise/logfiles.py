@@ -22,11 +22,15 @@ class LogFiles:
         self._known: dict[str, list[Path]] = {}
 
     def new(self, unit: str) -> Path:
-        """Return the path of the log of a unit's next start, and remove the oldest. Raises OSError."""
+        """Return the log of a unit's next start, created empty, and remove the oldest. Raises OSError."""
         known = self._of(unit)
-        (self._directory / unit).mkdir(mode=0o700, parents=True, exist_ok=True)
         number = int(known[-1].stem) + 1 if known else 1
         path = self._directory / unit / f"{number:08}.log"
+        try:
+            _create(path)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(path)
         known.append(path)
         while len(known) > _KEPT:
             with suppress(OSError):
@@ -51,3 +55,7 @@ class LogFiles:
                 names = []
             known = self._known[unit] = [directory / name for name in names if name.endswith(".log")]
         return known
+
+
+def _create(path: Path) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))

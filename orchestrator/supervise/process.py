@@ -1,4 +1,4 @@
-"""Processes: started behind a gate, known by pid and start time, ended by pidfd.
+"""Processes: known by pid and start time, ended by pidfd.
 
 A pid alone is no identity, for the kernel gives it out again: everything here pairs it with the start time in clock
 ticks since boot, field 22 of /proc/PID/stat (proc_pid_stat(5)).
@@ -17,27 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from orchestrator.deployment.model import Resources
 
 MARKER: Final = "HFTSTACK_UNIT"
 """Environment variable that names the unit: <uid>/<hash of home>/<stack>/<unit>/<token>/<pid>."""
 
-_GATE: Final = (
-    'read -r g || exit 125; cd -- "$1" || exit 126; unset OLDPWD; '
-    'if [ "$2" ]; then echo "$2" >/proc/self/timerslack_ns; fi; '
-    'HFTSTACK_UNIT="$HFTSTACK_UNIT/$$"; export HFTSTACK_UNIT; shift 2; exec "$@" </dev/null'
-)
-"""The unit's program begins when the supervisor has recorded its pid and opened the gate.
-
-The write end of the pipe at descriptor 0 is the supervisor's alone: when it dies, `read` fails and the child leaves.
-Timer slack is the shell's own to set: from outside the write needs CAP_SYS_NICE, and exec keeps the value.
-"""
-
-NOT_OPENED: Final = 125
 _UNSHARE: Final = ("--user", "--map-current-user", "--")
 _SIGNALS: Final = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+REAP_AGAIN: Final = 0.05
+"""Seconds after which a dead child that could not be reaped is tried again: a debugger may hold it."""
+
 _RECEPTIVE_SLACK: Final = 5_000_000
 _POLICIES: Final = {
     "other": os.SCHED_OTHER,
@@ -56,19 +48,6 @@ class ProcessId:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What to start, and with what around it. `cwd` and `log` are absolute paths; `env` is the whole environment."""
-
-    argv: tuple[str, ...]
-    cwd: str
-    env: Mapping[str, str]
-    marker: str
-    log: str
-    timer_slack: int | None = None
-    own_user_namespace: bool = False
-
-
 class SpawnError(Exception):
     """Raised when no process could be started; the message is for people."""
 
@@ -77,6 +56,12 @@ def identity(pid: int) -> ProcessId | None:
     """Return who has this pid now; None when nobody has, or a zombie that is waiting to be reaped. Raises OSError."""
     found = _stat(pid)
     return None if found is None or found[1] in "ZX" else found[0]
+
+
+def found_in_proc(pid: int) -> ProcessId | None:
+    """Return who has this pid, also a zombie; None when nobody has. Raises OSError."""
+    found = _stat(pid)
+    return None if found is None else found[0]
 
 
 def _stat(pid: int) -> tuple[ProcessId, str] | None:
@@ -175,6 +160,13 @@ class Process:
             return True, None
         return (False, None) if result is None else (True, _exit_code(result))
 
+    def is_alive(self) -> bool:
+        """Tell whether a child of ours has not ended yet."""
+        try:
+            return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
+
     def close(self) -> None:
         """Let go of the descriptor."""
         os.close(self.pidfd)
@@ -190,79 +182,6 @@ def _is_child(pid: int) -> bool:
     except ChildProcessError:
         return False
     return True
-
-
-class Gated:
-    """A child that waits behind its gate: a process with a pid, and nothing of the unit's program run yet."""
-
-    __slots__ = ("_gate", "process")
-
-    def __init__(self, process: Process, gate: int) -> None:
-        self.process = process
-        self._gate = gate
-
-    def open(self) -> None:
-        """Let the unit's program begin."""
-        with suppress(BrokenPipeError):
-            os.write(self._gate, b"\n")
-        os.close(self._gate)
-
-    def abandon(self) -> None:
-        """Make the child leave without having begun; whoever reaps orphans reaps it."""
-        os.close(self._gate)
-        self.process.signal(signal.SIGKILL)
-        self.process.close()
-
-
-def spawn(command: Command) -> Gated:
-    """Start a child behind its gate, in a session of its own, default dispositions, an empty signal mask.
-
-    Its output goes straight to the log file, never through us. Raises SpawnError.
-    """
-    env = {**command.env, MARKER: command.marker}
-    prefix = own_user_namespace() if command.own_user_namespace else ()
-    slack = "" if command.timer_slack is None else str(command.timer_slack)
-    argv = ["/bin/sh", "-c", _GATE, "gate", command.cwd, slack, *prefix, *command.argv]
-    try:
-        log = os.open(command.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError:
-        log = os.open(os.devnull, os.O_WRONLY)  # trading goes on without a log
-    try:
-        waiting, gate = os.pipe()
-        try:
-            pid = os.posix_spawn(
-                argv[0],
-                argv,
-                env,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, waiting, 0),
-                    (os.POSIX_SPAWN_DUP2, log, 1),
-                    (os.POSIX_SPAWN_DUP2, log, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=ignored_signals(),
-            )
-        except OSError as error:
-            os.close(gate)
-            raise SpawnError(f"cannot start a process: {error.strerror}") from None
-        finally:
-            os.close(waiting)
-    except OSError as error:
-        raise SpawnError(f"cannot start a process: {error.strerror}") from None
-    finally:
-        os.close(log)
-    try:
-        found = _stat(pid)
-        pidfd = -1 if found is None else os.pidfd_open(pid)
-    except OSError as error:
-        os.close(gate)
-        raise SpawnError(f"cannot watch a process: {error.strerror}") from None
-    if found is None:
-        os.close(gate)
-        raise SpawnError("cannot watch a process: it has no entry in /proc")
-    process = Process(found[0], pidfd, child=True, marker=f"{command.marker}/{pid}", log=command.log)
-    return Gated(process, gate)
 
 
 def ignored_signals() -> list[signal.Signals]:

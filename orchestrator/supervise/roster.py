@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.family import children
-from orchestrator.supervise.process import Process
+from orchestrator.supervise.process import REAP_AGAIN, Process
 from orchestrator.supervise.unit import ending
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.supervise.process import ProcessId
 
 _RECORD_AFTER: Final = 0.1
-_REAP_AGAIN: Final = 0.05
 
 
 class Roster:
@@ -67,7 +66,7 @@ class Roster:
         self._loop.remove_reader(process.pidfd)
         reaped, code = process.reap()
         if not reaped:
-            self._loop.call_later(_REAP_AGAIN, self._ended, name, process)
+            self._loop.call_later(REAP_AGAIN, self._ended, name, process)
             return
         process.close()
         heirs = self._heirs(process)

@@ -1,9 +1,10 @@
-"""A unit's next process, made ready behind its gate: channel, log, marker, resources."""
+"""What a unit's process needs before it begins: a channel that is free, a gate, its marker, resources, a log."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 from orchestrator.channel.repair import repair
@@ -11,20 +12,22 @@ from orchestrator.deployment.model import Kind
 from orchestrator.supervise import process as processes
 from orchestrator.supervise import watch
 from orchestrator.supervise.adopt import digest
+from orchestrator.supervise.gate import Command, spawn
 from orchestrator.supervise.logfiles import LogFiles
 from orchestrator.supervise.policy import REPAIR_AT
-from orchestrator.supervise.process import Command, SpawnError
+from orchestrator.supervise.process import SpawnError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import UnitSpec
-    from orchestrator.supervise.process import Gated, Process
+    from orchestrator.supervise.gate import Gated
+    from orchestrator.supervise.process import Process
 
 
-class ForeignChannelError(SpawnError):
-    """Raised when somebody else's living process holds the channel."""
+class RefusedSpawnError(SpawnError):
+    """Raised when trying again cannot help: somebody else holds the channel, the kernel does not grant a resource."""
 
 
 class Starter:
@@ -40,8 +43,8 @@ class Starter:
         self._softens = os.geteuid() == 0 or processes.may_soften_others()
         self._namespaces: bool | None = None
 
-    def start(self, name: str, spec: UnitSpec, *, retries: int) -> Gated:
-        """Return a process that waits behind its gate, to be recorded. Raises SpawnError.
+    def clear(self, name: str, spec: UnitSpec, *, retries: int) -> None:
+        """Make sure that the unit's channel is free. Raises RefusedSpawnError when a living process holds it.
 
         `retries` is how many starts in a row have died before they were live.
         """
@@ -49,23 +52,38 @@ class Starter:
             self._repair(name, spec)
         holder = watch.holder(spec)
         if holder is not None:
-            raise ForeignChannelError(
+            raise RefusedSpawnError(
                 f"channel {name} is held by pid {holder} ({processes.command_line(holder) or 'command not readable'})"
             )
+
+    def prepare(self, name: str, spec: UnitSpec) -> Gated:
+        """Return a process behind its gate, to which all is set that the unit may use. Raises SpawnError."""
         command = Command(
             argv=spec.argv,
             cwd=spec.cwd,
             env=dict(spec.env),
             marker=f"{self._prefix}{name}/{self.digest(spec)}-{secrets.token_hex(4)}",
-            log=self._new_log(name),
+            logs=str(self._home.logs / name),
             timer_slack=spec.resources.timer_slack,
             own_user_namespace=spec.kind is Kind.CONNECTOR and not self._softens and self._has_namespaces(),
         )
-        return processes.spawn(command)
+        gated = spawn(command)
+        try:
+            processes.apply_resources(gated.process.id.pid, spec.resources, self._nofile)
+        except SpawnError as error:
+            gated.abandon()
+            gated.process.close()
+            raise RefusedSpawnError(str(error)) from None
+        return gated
 
-    def apply_resources(self, process: Process, spec: UnitSpec) -> None:
-        """Set what the unit may use, before its gate opens. Raises SpawnError."""
-        processes.apply_resources(process.id.pid, spec.resources, self._nofile)
+    def begin(self, name: str, gated: Gated) -> None:
+        """Give a process that is about to begin its place in the order of starts, and the log of its start."""
+        instant = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        try:
+            gated.begin_at(instant, self._logs.new(name))
+        except OSError as error:
+            self._note(name, "no-log", f"cannot write {self._home.logs}: {error.strerror}; its output is lost")
+            gated.begin_at(instant, None)
 
     def digest(self, spec: UnitSpec) -> str:
         """Return what the marker of a process started from `spec` tells of it."""
@@ -91,13 +109,6 @@ class Starter:
             return
         if removed:
             self._note(name, "repaired", f"removed remains that no process used: {', '.join(map(str, removed))}")
-
-    def _new_log(self, name: str) -> str:
-        try:
-            return str(self._logs.new(name))
-        except OSError as error:
-            self._note(name, "no-log", f"cannot write {self._home.logs}: {error.strerror}; its output is lost")
-            return os.devnull
 
     def _has_namespaces(self) -> bool:
         if self._namespaces is None:

@@ -36,7 +36,8 @@ from orchestrator.supervise.ready import Checks
 from orchestrator.supervise.renewal import Renewal
 from orchestrator.supervise.report import describe
 from orchestrator.supervise.roster import Roster
-from orchestrator.supervise.starter import ForeignChannelError, Starter
+from orchestrator.supervise.standby import Standbys
+from orchestrator.supervise.starter import RefusedSpawnError, Starter
 from orchestrator.supervise.termination import Termination
 from orchestrator.supervise.unit import (
     Appeared,
@@ -85,6 +86,7 @@ class Supervisor:
         self.listeners.add(self._alarm)
         self._ledger = Ledger(home, processes.boot_id(), self.note)
         self._starter = Starter(home, prefix, self.note)
+        self._standbys = Standbys(self._starter, self._spared)
         self._roster = Roster(
             self._processes,
             self._external,
@@ -171,6 +173,7 @@ class Supervisor:
         self._lookout.close()
         self._renewal.close()
         self._vigil.end()
+        self._standbys.end()
         self._leftovers.forget()
         for handle in (self._timer, self._looking):
             if handle is not None:
@@ -291,6 +294,7 @@ class Supervisor:
         finally:
             self._draining = False
             self._lookout.seek()
+            self._standbys.follow(self.graph)
             self._schedule()
             self._changed.set()
             self._changed = asyncio.Event()
@@ -298,14 +302,18 @@ class Supervisor:
     def _become(self, turned: tuple[Graph, Todo]) -> None:
         self.graph, todo = turned
         self._ledger.keep_intents(self.graph)
-        for name, action in todo:
-            try:
-                self._perform(name, action)
-            except Exception as error:  # noqa: BLE001 - what else is to be done must be done
-                traceback.print_exc()
-                self.note(name, "unexpected", f"{type(action).__name__}: {type(error).__name__}: {error}")
-                if isinstance(action, Spawn) and name not in self._processes:
-                    self._inbox.append((name, SpawnFailed(f"{type(error).__name__}: {error}")))
+        with self._announcer.held():
+            for name, action in todo:
+                self._try(name, action)
+
+    def _try(self, name: str, action: Action) -> None:
+        try:
+            self._perform(name, action)
+        except Exception as error:  # noqa: BLE001 - what else is to be done must be done
+            traceback.print_exc()
+            self.note(name, "unexpected", f"{type(action).__name__}: {type(error).__name__}: {error}")
+            if isinstance(action, Spawn) and name not in self._processes:
+                self._inbox.append((name, SpawnFailed(f"{type(error).__name__}: {error}")))
 
     def _schedule(self) -> None:
         due = rules.deadline(self.graph)
@@ -369,20 +377,15 @@ class Supervisor:
 
     def _spawn(self, name: str, spec: UnitSpec) -> None:
         try:
-            gated = self._starter.start(name, spec, retries=self.graph.units[name].retries)
+            self._starter.clear(name, spec, retries=self.graph.units[name].retries)
+            gated = self._standbys.take(name, spec) or self._starter.prepare(name, spec)
         except SpawnError as error:
-            self._inbox.append((name, SpawnFailed(str(error), refused=isinstance(error, ForeignChannelError))))
+            self._inbox.append((name, SpawnFailed(str(error), refused=isinstance(error, RefusedSpawnError))))
             return
+        self._starter.begin(name, gated)
         process = gated.process
         self._processes[name] = process
         self._roster.keep()
-        try:
-            self._starter.apply_resources(process, spec)
-        except SpawnError as error:
-            gated.abandon()
-            del self._processes[name]
-            self._inbox.append((name, SpawnFailed(str(error), refused=True)))
-            return
         self._roster.watch(name, process)
         gated.open()
         self.note(name, "start")

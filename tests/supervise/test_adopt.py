@@ -230,3 +230,15 @@ def test_hooks_are_taken_up_without_a_new_process() -> None:
     bf = connector("bf")
     hook = Hook(("/bin/true",), "/", (), 5.0)
     assert digest(replace(bf, hooks=Hooks(on_failed=hook))) == digest(bf)
+
+
+@pytest.mark.parametrize("first", ["bf", "mm"])
+def test_a_unit_is_as_old_as_its_opened_gate_and_not_as_its_process(survivors: _Survivors, first: str) -> None:
+    specs = {spec.name: spec for spec in (connector("bf"), bot("mm", "bf"))}
+    records = {}
+    for name, spec in specs.items():
+        record = _record(spec, survivors.start(spec, whose="none"))
+        token = f"{_PREFIX}{name}/{digest(spec)}-0000-{1 if name == first else 255:x}"
+        records[name] = replace(record, marker=f"{token}/{record.pid}")
+    units = _adopt(*specs.values(), records=records).graph.units
+    assert min(units, key=lambda name: units[name].born) == first

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment import codec
+from orchestrator.deployment.homes import locate
+from orchestrator.supervise import records
+from orchestrator.supervise.graph import Graph
+from orchestrator.supervise.ledger import Ledger
+from orchestrator.supervise.process import Process, ProcessId
+from orchestrator.supervise.records import Units
+from orchestrator.supervise.unit import State, Unit
+from tests.supervise.specs import bot, connector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _process(pid: int, marker: str) -> Process:
+    return Process(ProcessId(pid, pid + 1), -1, child=True, marker=marker, log=f"/log/{pid}")
+
+
+def test_the_processes_on_disk_are_those_of_now_whatever_was_written_before(tmp_path: Path) -> None:
+    home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
+    home.prepare()
+    ledger = Ledger(home, "boot", lambda *_: None)
+    specs = {spec.name: spec for spec in (connector("bf"), bot("mm", "bf"))}
+    graph = Graph(specs, {name: Unit(State.UP, wanted=True, alive=True, running=specs[name]) for name in specs})
+    both = {"mm": _process(7, "u/mm/t/7"), "bf": _process(5, "u/bf/t/5")}
+    changed = replace(graph, units={**graph.units, "mm": replace(graph.units["mm"], running=bot("mm", "by"))})
+    for units, processes in (
+        (graph, both),
+        (graph, {"mm": both["mm"]}),
+        (graph, {**both, "bf": _process(9, "u/bf/t/9")}),
+        (changed, both),
+        (graph, {}),
+    ):
+        ledger.keep_units(units, processes)
+        found = records.read_units(home.units, "boot")
+        assert {name: (record.pid, record.marker, record.log) for name, record in found.items()} == {
+            name: (process.id.pid, process.marker, process.log) for name, process in processes.items()
+        }
+        assert all(list(record.depends_on) == [e.unit for e in units.used(n).depends_on] for n, record in found.items())
+        assert home.units.read_text() == codec.encode(Units("boot", found))
