@@ -25,9 +25,11 @@ from orchestrator.deployment.model import (
 from orchestrator.supervise import graph as graphs
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.unit import (
+    Appeared,
     Broken,
     Exited,
     Kill,
+    LetGo,
     Observed,
     Recycle,
     Soften,
@@ -53,6 +55,9 @@ GRACES = {Kind.SERVICE: 1.0, Kind.CONNECTOR: 0.4, Kind.BOT: 3.0}
 NAMES = st.sampled_from(sorted(KINDS))
 PICKS = st.integers(0, len(KINDS) - 1)
 CODES = st.sampled_from([0, 1, 101, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGBUS, None])
+BY_HAND = {"c1", "c2"}
+"""Connectors that a stack may declare external."""
+
 SLACK = 1e-6
 RUNNING = {State.STARTING, State.UP, State.STOPPING, State.LOST}
 
@@ -116,6 +121,7 @@ def stacks(draw: st.DrawFn) -> tuple[UnitSpec, ...]:
                 cwd=draw(st.sampled_from(["/", "/", "/elsewhere"])),
                 grace=GRACES[unit.kind] * draw(st.sampled_from([1, 1, 2])),
                 restart=Restart(policy, Backoff(), stable=20.0, limit=limit),
+                external=name in BY_HAND and draw(st.booleans()),
             )
         )
     return tuple(units)
@@ -141,6 +147,7 @@ class Stack(RuleBasedStateMachine):
         self.failures: dict[str, list[float]] = {}
         self.retries: dict[str, int] = {}
         self.failed_at: dict[str, float] = {}
+        self.let_go: set[str] = set()
 
     # --- what the kernel does
 
@@ -164,6 +171,10 @@ class Stack(RuleBasedStateMachine):
                     self._terminate(name)
                 case Kill():
                     self._kill(name)
+                case LetGo():
+                    self.let_go.add(name)
+                    process = self.processes.pop(name, None)
+                    assert process is None or process.spec.external, "a process of ours is watched no more"
         self.finished |= {name for name, unit in before.units.items() if unit.state is State.FINISHED}
         self.finished |= {name for name, unit in self.graph.units.items() if unit.state is State.FINISHED}
         self.finished -= {name for name, unit in self.graph.units.items() if unit.state is not State.FINISHED}
@@ -179,6 +190,7 @@ class Stack(RuleBasedStateMachine):
 
     def _spawn(self, name: str, wanted: UnitSpec) -> None:
         assert name not in self.processes, "a second live process of one unit"
+        assert not wanted.external
         for edge in wanted.depends_on:
             if self.graph.units[edge.unit].state is State.FINISHED:
                 continue
@@ -212,6 +224,7 @@ class Stack(RuleBasedStateMachine):
     def _terminate(self, name: str) -> None:
         process = self.processes[name]
         assert not process.killed
+        assert not process.spec.external
         if process.spec.kind is Kind.CONNECTOR:
             assert process.softened
             assert not process.terms or self.now - process.terms[-1] > 0.05 - SLACK
@@ -235,6 +248,7 @@ class Stack(RuleBasedStateMachine):
         process = self.processes[name]
         assert not process.killed
         assert process.terms, "SIGKILL before SIGTERM"
+        assert not process.spec.external
         waited = self.now - process.terms[0]
         if waited < min(process.graces) - SLACK:
             assert process.hurried, "SIGKILL before the grace ran out"
@@ -376,6 +390,24 @@ class Stack(RuleBasedStateMachine):
                 self.processes[name].hurried = True
         self.take(graphs.stop(self.graph, below, "stop", self.now, hurry=hurry))
 
+    @rule(name=st.sampled_from(sorted(BY_HAND)))
+    def somebody_starts_one(self, name: str) -> None:
+        wanted = self.graph.specs.get(name)
+        if wanted is None or not wanted.external or name in self.processes:
+            return
+        if self.graph.units[name].state is State.WAITING:
+            self.spawns += 1
+            self.processes[name] = Process(wanted, self.spawns, self.now, {wanted.grace}, asked=True)
+            self.let_go.discard(name)
+        self.feed(name, Appeared())
+
+    @rule(pick=PICKS)
+    def one_comes_of_age(self, pick: int) -> None:
+        name = self.living(pick)
+        if name and self.graph.units[name].state in {State.STARTING, State.UP}:
+            self.processes[name].asked = True
+            self.feed(name, Recycle("age", counted=False))
+
     # --- what must hold
 
     @invariant()
@@ -389,6 +421,8 @@ class Stack(RuleBasedStateMachine):
     def nobody_waits_for_nothing(self) -> None:
         for name, unit in self.graph.units.items():
             match unit.state:
+                case State.WAITING if self.graph.specs[name].external:
+                    assert unit.overdue or unit.deadline is not None, name
                 case State.WAITING:
                     assert graphs.unmet(self.graph.specs[name], self.graph.units, self.graph.specs), name
                 case State.BACKOFF:
@@ -402,7 +436,7 @@ class Stack(RuleBasedStateMachine):
     def who_runs_runs_on_living_dependencies_that_are_older(self) -> None:
         for name, process in self.processes.items():
             unit = self.graph.units[name]
-            if unit.stopping is not None:
+            if unit.stopping is not None or process.spec.external:
                 continue
             assert unit.running is not None
             edges = {edge.unit: edge for edge in unit.running.depends_on}
@@ -411,6 +445,8 @@ class Stack(RuleBasedStateMachine):
                 assert dependency is None or dependency.state is not State.FAILED, f"{name} runs below failed {other}"
                 if edges[other].on_restart is OnRestart.KEEP or (other in self.finished):
                     continue
+                if dependency is None and other in self.let_go:
+                    continue  # it runs on, and so does who is attached to it
                 assert other in self.processes, f"{name} runs on dead {other}"
                 assert self.processes[other].number < process.number, f"{name} is attached to what {other} was before"
                 assert not self.processes[other].terms
@@ -438,6 +474,8 @@ class Stack(RuleBasedStateMachine):
             assert holds(name, unit), (name, unit.state)
 
     def _rests(self, name: str, unit: Unit) -> bool:
+        if unit.state is State.WAITING and self.graph.specs[name].external:
+            return unit.overdue
         if unit.state is State.WAITING:
             edges = graphs.unmet(self.graph.specs[name], self.graph.units, self.graph.specs)
             states = {self.graph.units[edge.unit].state for edge in edges}
