@@ -61,7 +61,7 @@ class Ledger:
         """Write which processes are ours."""
         units = {name: _record(graph.used(name), process) for name, process in processes.items()}
         try:
-            records.replace_file(self._home.units, self._encoded(units), durable=False)
+            records.overwrite_file(self._home.units, self._encoded(units))
         except OSError as error:
             text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
             self._note(None, "record", text)

@@ -153,7 +153,7 @@ def test_in_the_foreground_sigterm_means_an_ordered_down(machine: Machine) -> No
     machine.write(**pair())
     up = machine.begin("up", machine.file, "--foreground")
     machine.until_units(lambda units: units["mm"]["state"] == "up")
-    assert machine.supervisor() == up.process.pid
+    assert machine.guardian() == up.process.pid
     assert machine.hftstack("up", machine.file, "--foreground").code == 7
     up.process.send_signal(signal.SIGHUP)
     up.process.send_signal(signal.SIGTERM)

@@ -42,4 +42,4 @@ def test_the_processes_on_disk_are_those_of_now_whatever_was_written_before(tmp_
             name: (process.id.pid, process.marker, process.log) for name, process in processes.items()
         }
         assert all(list(record.depends_on) == [e.unit for e in units.used(n).depends_on] for n, record in found.items())
-        assert home.units.read_text() == codec.encode(Units("boot", found))
+        assert home.units.read_text().rstrip() == codec.encode(Units("boot", found))

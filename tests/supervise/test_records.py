@@ -73,3 +73,24 @@ def test_what_a_newer_hftstack_wrote_is_refused_as_such(tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match="newer hftstack"):
             read(path)
     assert records.read_units(path, "boot") == {}
+
+
+def test_what_is_overwritten_holds_the_last_text_and_grows_only_when_it_must(tmp_path: Path) -> None:
+    path = tmp_path / "units.json"
+    inodes = []
+    for count in (1, 3, 0, 60, 1, 60):
+        units = {f"unit-ä{number}": _RECORD for number in range(count)}
+        records.overwrite_file(path, codec.encode(Units("boot", units)))
+        assert records.read_units(path, "boot") == units
+        assert path.stat().st_mode & 0o777 == 0o600
+        inodes.append(path.stat().st_ino)
+    assert len(set(inodes[:3])) == len(set(inodes[3:])) == 1
+    assert inodes[2] != inodes[3]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_text_that_was_torn_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "units.json"
+    records.overwrite_file(path, codec.encode(Units("boot", {"bf": _RECORD})))
+    path.write_bytes(path.read_bytes()[:100].ljust(4096))
+    assert records.read_units(path, "boot") == {}
