@@ -51,6 +51,10 @@ class Running:
         self._out = out
         self._err = err
 
+    def told(self) -> str:
+        """Return what it has said so far."""
+        return self._out.read_text(encoding="utf-8") + self._err.read_text(encoding="utf-8")
+
     def done(self, seconds: float = 60.0) -> Done:
         code = self.process.wait(seconds)
         return Done(code, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8"))

@@ -138,7 +138,14 @@ def test_no_secret_of_a_config_is_anywhere_but_in_the_rendered_configs(machine: 
     machine.write(pair({"rate": 100, "faults": faults}))
     said = machine.up().said
     machine.until_units(lambda units: units["bf"]["level"] == "fresh")
-    for words in (("status",), ("status", "--format", "json"), ("logs", "-s", "s"), ("events", "s"), ("probe", "s"), ("validate", "s.yaml")):
+    for words in (
+        ("status",),
+        ("status", "--format", "json"),
+        ("logs", "-s", "s"),
+        ("events", "s"),
+        ("probe", "s"),
+        ("validate", "s.yaml"),
+    ):
         said += machine.hftstack(*words).said
     machine.kill_supervisor()
     said += machine.hftstack("status", "s").said

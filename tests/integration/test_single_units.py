@@ -197,9 +197,8 @@ def test_an_unknown_unit_is_named_with_the_nearest_and_touches_nothing(machine: 
     machine.write(services={"base": {"command": ["sleep", "1000"]}})
     machine.up()
     before = machine.pids()
-    for words in (("bsae",), ("--", "-f"), ("../x",), ("-s", "s", "base", "../../etc")):
-        option = () if "-s" in words or verb != "up" else ("-s", "s.yaml")
-        done = machine.hftstack(verb, *option, *words)
+    for words in (("bsae",), ("--", "-f"), ("../x",), ("base", "../../etc")):
+        done = machine.hftstack(verb, "-s", "s.yaml", *words)
         assert done.code == 2, done.said
         assert "has no unit" in done.err
         assert "Traceback" not in done.err
