@@ -161,7 +161,7 @@ def _zombies(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
     found = {}
     for name, record in records.items():
         who = ProcessId(record.pid, record.start)
-        if is_zombie_of(who):
+        if not record.told and is_zombie_of(who):
             found[name] = Ended(who, zombie_code(who), record.marker)
     return found
 

@@ -59,7 +59,7 @@ class Ledger:
 
     def keep_units(self, graph: Graph, processes: Mapping[str, Process]) -> None:
         """Write which processes are ours."""
-        units = {name: _record(graph.used(name), process) for name, process in processes.items()}
+        units = {name: _record(graph.used(name), graph.units[name], process) for name, process in processes.items()}
         try:
             records.overwrite_file(self._home.units, self._encoded(units))
         except OSError as error:
@@ -83,7 +83,7 @@ def _intent(unit: Unit) -> UnitIntent:
     return UnitIntent(Intent.UP if unit.wanted else Intent.STOPPED)
 
 
-def _record(spec: UnitSpec, process: Process) -> UnitRecord:
+def _record(spec: UnitSpec, unit: Unit, process: Process) -> UnitRecord:
     return UnitRecord(
         pid=process.id.pid,
         start=process.id.start,
@@ -93,4 +93,5 @@ def _record(spec: UnitSpec, process: Process) -> UnitRecord:
         grace=spec.grace,
         depends_on=tuple(edge.unit for edge in spec.depends_on),
         external=spec.external,
+        told=unit.stopping is not None and unit.stopping.begun is not None,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SHARE: Final = 64
+_LEAST: Final = 16 << 10
 _SOONEST: Final = 0.1
 _LATEST: Final = 5.0
 
@@ -31,7 +32,7 @@ class Bounds:
 
     `size` or `age` makes an archive of what was written since the last one. `behind` is how much may wait for that
     where the disk is full or the writer is faster. `total` bounds the archives of a unit. `reserve` is set aside past a
-    log's end, but never more than a sixty-fourth of what is free.
+    log's end, but not more than a sixty-fourth of what is free, or 16 KiB.
     """
 
     size: int = 16 << 20
@@ -121,9 +122,9 @@ class LogKeeper:
         if kept.reserved is None or kept.reserved - kept.size > kept.reserve // 2:
             return
         for _ in range(2):
-            size = min(self._bounds.reserve, _free(kept.log) // _SHARE)
+            size = min(self._bounds.reserve, max(_free(kept.log) // _SHARE, _LEAST))
             try:
-                can = rotation.reserve(kept.log, max(size, 1))
+                can = rotation.reserve(kept.log, size)
             except OSError as error:
                 if error.errno not in _FULL:
                     raise

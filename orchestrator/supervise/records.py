@@ -56,7 +56,7 @@ class UnitRecord:
     """A process of ours. `start` is in clock ticks since boot; the marker tells what it was started from.
 
     Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it. An
-    `external` one is not ours to stop, and has no marker.
+    `external` one is not ours to stop, and has no marker. `told`: it was sent SIGTERM, so its end is no news.
     """
 
     pid: int
@@ -67,6 +67,7 @@ class UnitRecord:
     grace: float
     depends_on: tuple[str, ...] = ()
     external: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class Supervisor:
         self._journal = Journal(home.journal)
         self._processes: dict[str, Process] = {}
         self._spared: set[int] = set()
+        self._told: set[Process] = set()
         self._external: dict[str, Process] = {}
         self._announcer = Announcer(self._journal, ChainMap(self._processes, self._external), listen)
         self.listeners = self._announcer.listeners
@@ -371,6 +372,9 @@ class Supervisor:
         """Send SIGTERM; to a connector that was live, when it hears."""
         unit, spec = self.graph.units[name], self.graph.used(name)
         begun = unit.stopping is not None and unit.stopping.begun is not None
+        if process not in self._told:
+            self._told.add(process)
+            self._roster.keep()
         if begun and unit.lived and spec.kind is Kind.CONNECTOR:
             return self._termination.terminate_connector(process, spec)
         return self._termination.terminate(process)
@@ -432,5 +436,6 @@ class Supervisor:
         self.watch.forget_bot(process.id.pid)
         self._termination.left(self.graph.used(name).attaches)
         self._termination.forget(process)
+        self._told.discard(process)
         self.feed(name, Exited(code))
         self._leftovers.sweep(process)
