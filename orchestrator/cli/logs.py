@@ -40,13 +40,14 @@ def command(units: tuple[str, ...], stack: str | None, since: int | None, count:
     width = max(map(len, shown), default=0)
     if follow and count is None and since is None:
         count = _FIRST
-    for unit, line in logs.history(home, shown, count, since):
+    followers = [logs.Follower(home, unit) for unit in shown] if follow else []
+    for unit, line in logs.history(home, shown, count, since, before=followers):
         _print(unit, line, shown, width)
     if not follow:
         return 0
     sys.stdout.flush()
     try:
-        for unit, line in logs.follow(home, shown):
+        for unit, line in logs.follow(followers):
             _print(unit, line, shown, width)
             sys.stdout.flush()
     except KeyboardInterrupt:

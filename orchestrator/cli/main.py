@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from orchestrator.errors import HftstackError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from click.shell_completion import CompletionItem
 
@@ -53,10 +54,40 @@ _COMPLETION: Final = {
 }
 _ANYWHERE: Final = frozenset({"init", "validate", "config", "graph", "schema"})
 INTERRUPTED: Final = 130
+LEFT_EARLY: Final = 141
+"""Whoever read the output left before its end, as `| head` does: what SIGPIPE would have said."""
+
+
+class _NobodyReadsError(Exception):
+    """Raised for a BrokenPipeError, which click would take as exit code 1."""
+
+
+@contextmanager
+def _piped() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _NobodyReadsError from None
 
 
 class Verbs(click.Group):
     """Imports a verb when it is called; help and completion come from the table alone."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's
+    ) -> click.Context:
+        """Parse the command line; --help and --version write here."""
+        with _piped():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        with _piped():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order in which people meet them."""
@@ -125,15 +156,38 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     At once, when all is written: taking the interpreter down in order costs more than `status` itself.
     """
     code = run(argv)
-    with suppress(OSError):
+    try:
         sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
     with suppress(OSError):
         sys.stderr.flush()
     os._exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
+    """Run the command line and return the exit code; nobody need read what it says."""
+    try:
+        return _run(argv)
+    except (_NobodyReadsError, BrokenPipeError):
+        return _unwritten(BrokenPipeError())
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            return _unwritten(error)
+        raise
+
+
+def _unwritten(error: OSError) -> int:
+    """Say, where anybody may hear it, that the output could not be written; returns the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return LEFT_EARLY
+    with suppress(OSError):
+        _tell(f"cannot write the output: {error.strerror}")
+    return HftstackError.exit_code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=None if argv is None else list(argv), prog_name="hftstack", standalone_mode=False)
     except HftstackError as error:
@@ -145,9 +199,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _tell("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     return result if isinstance(result, int) else 0
 
 

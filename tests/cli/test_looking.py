@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,19 +127,53 @@ def test_a_failed_up_shows_the_unit_its_exit_its_last_words_and_what_to_try(mach
     assert "left running: bf" in done.err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("verb", ["status", "logs", "probe", "--help"])
+@pytest.mark.parametrize("verb", ["status", "logs", "events", "probe", "wait", "stop", "--help"])
 def test_a_reader_that_leaves_early_is_no_error_of_ours(machine: Machine, verb: str) -> None:
-    _resting(machine, "one")
-    machine.hftstack("up", "one.yaml")
+    machine.write(services={"rest": {"command": ["sh", "-c", "echo resting; exec sleep 1000"]}})
+    machine.up()
     reading, writing = os.pipe()
     os.close(reading)
+    words = (verb, "rest") if verb == "stop" else (verb,)
     with subprocess.Popen(
-        [*HFTSTACK, verb], cwd=machine.folder, env=machine.environ(), stdout=writing, stderr=subprocess.PIPE, text=True
+        [*HFTSTACK, *words],
+        cwd=machine.folder,
+        env=machine.environ(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         os.close(writing)
         said = process.communicate(timeout=30)[1]
 
-    assert said == ""
+    assert (process.returncode, said) == (141, "")
+
+
+def test_nobody_need_read_an_error_either(machine: Machine) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [*HFTSTACK, "statsu"], cwd=machine.folder, env=machine.environ(), stdout=writing, stderr=writing
+    ) as process:
+        os.close(writing)
+
+    assert process.returncode == 141
+
+
+def test_output_that_cannot_be_written_is_told(machine: Machine) -> None:
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            [*HFTSTACK, "--help"],
+            cwd=machine.folder,
+            env=machine.environ(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        said = process.communicate(timeout=30)[1]
+
+    assert (process.returncode, said) == (1, "cannot write the output: No space left on device\n")
 
 
 def test_logs_into_head_end_with_it(machine: Machine) -> None:
@@ -160,7 +195,7 @@ def test_logs_into_head_end_with_it(machine: Machine) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("words", [("status",), ("status", "one"), ("probe", "one")])
+@pytest.mark.parametrize("words", [("status",), ("status", "one"), ("probe", "one"), ("events", "one")])
 def test_no_line_is_longer_than_a_narrow_terminal(machine: Machine, words: tuple[str, ...]) -> None:
     machine.write(
         file=machine.folder / "one.yaml",
@@ -176,6 +211,22 @@ def test_no_line_is_longer_than_a_narrow_terminal(machine: Machine, words: tuple
     assert len(lines) >= 2
     assert max(map(len, lines)) <= 40
     assert "a-connector-of-a-long-name" in terminal.text
+
+
+def test_what_up_and_stop_say_fits_a_narrow_terminal(machine: Machine) -> None:
+    machine.write(
+        services={
+            "a-service-of-a-long-name": {"command": ["sleep", "1000"]},
+            "other": {"command": ["sleep", "1000"], "depends_on": ["a-service-of-a-long-name"]},
+        }
+    )
+    for words in (("up", "s.yaml", "other"), ("restart", "other"), ("wait",), ("stop", "a-service-of-a-long-name")):
+        terminal = _terminal(machine, *words, columns=40)
+        assert terminal.end() == 0, terminal.text
+        drawn = [text for line in terminal.raw.splitlines() for text in line.split("\r\x1b[K")]
+        rows = [line for line in drawn if line.startswith(("a-service", "other"))]
+        assert max(map(len, rows), default=0) <= 40
+        assert "Traceback" not in terminal.raw
 
 
 def test_a_terminal_has_colours_unless_no_color_is_set(machine: Machine) -> None:

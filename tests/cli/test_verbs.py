@@ -34,6 +34,14 @@ def test_a_verb_explains_itself_with_an_example(machine: Machine, verb: str) -> 
     assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_option_that_a_verb_lacks_is_a_mistake_of_usage(machine: Machine, verb: str) -> None:
+    done = machine.hftstack(verb, "--no-such")
+
+    assert (done.code, done.out) == (2, "")
+    assert "No such option" in done.err
+
+
 def test_help_names_every_verb(machine: Machine) -> None:
     done = machine.hftstack("--help")
 
@@ -63,6 +71,14 @@ def test_no_verb_shows_the_help_and_is_a_mistake_of_usage(machine: Machine) -> N
         (("status", "nope.yaml"), "no stack was ever started from nope.yaml here"),
         (("down", "nope.yaml"), "no stack was ever started from nope.yaml here"),
         (("logs", "--tail", "-1"), "-1"),
+        (("start",), "Missing argument 'UNIT...'"),
+        (("stop",), "Missing argument 'UNIT...'"),
+        (("restart",), "Missing argument 'UNIT...'"),
+        (("restart", "bf", "--timeout", "soon"), "'soon' is neither seconds nor a duration"),
+        (("wait", "--for", "better"), "'better' is not one of"),
+        (("wait", "-s", "nope"), "no stack is named nope here"),
+        (("stop", "-s", "nope.yaml", "bf"), "no stack was ever started from nope.yaml here"),
+        (("events", "--since", "soon"), "'soon' is neither an instant such as"),
         (("probe", "nope"), "no stack is named nope here"),
     ],
 )

@@ -18,6 +18,10 @@ def _told(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def _until_another(machine: Machine, supervisor: int) -> None:
+    until(lambda: machine.supervisor() != supervisor)
+
+
 def test_what_happened_is_told_after_the_stack_is_down_too(machine: Machine) -> None:
     machine.write(pair())
     machine.up()
@@ -60,7 +64,7 @@ def test_following_goes_over_the_death_of_supervisors_without_losing_or_repeatin
     for _ in range(2):
         supervisor = machine.supervisor()
         os.kill(supervisor, signal.SIGKILL)
-        until(lambda before=supervisor: machine.supervisor() != before)
+        _until_another(machine, supervisor)
         machine.until_units(lambda units: units["mm"]["state"] == "up")
     assert machine.hftstack("restart", "bf").code == 0
     machine.kill_supervisor()
@@ -95,7 +99,7 @@ def test_logs_are_followed_over_restarts_of_the_unit_and_of_the_supervisor(machi
     until(lambda: f"of {first}" in follow.told())
     supervisor = machine.supervisor()
     os.kill(supervisor, signal.SIGKILL)
-    until(lambda: machine.supervisor() != supervisor)
+    _until_another(machine, supervisor)
     machine.until_units(lambda units: units["talker"]["state"] == "up")
     assert machine.hftstack("restart", "talker").code == 0
     second = machine.pids()["talker"]

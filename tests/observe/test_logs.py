@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,4 +137,62 @@ def test_following_waits_for_a_unit_that_has_not_started_yet(stack: StackHome) -
     assert list(follower.lines()) == []
     _start(stack, "bf", 1, "first\n")
 
+    assert list(follower.lines()) == ["first"]
+
+
+def _at(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp()) * 1_000_000_000
+
+
+_NOON = "2026-03-01T12:00:00Z"
+
+
+def test_since_an_instant_goes_by_the_times_that_lines_carry(stack: StackHome) -> None:
+    _start(stack, "bf", 1, "2026-03-01T11:00:00Z first\n  of it\n")
+    _start(stack, "bf", 2, "before\n2026-03-01T11:59:59.9Z old\n  of it\n2026-03-01T12:00:00.1Z new\n  too\n")
+
+    assert [line.split()[-1] for _, line in history(stack, ["bf"], None, _at(_NOON))] == ["new", "too"]
+    assert [line.split()[-1] for _, line in history(stack, ["bf"], 1, _at(_NOON))] == ["too"]
+
+
+def test_since_an_instant_a_start_after_it_is_shown_from_its_first_line(stack: StackHome) -> None:
+    _start(stack, "bf", 1, "2026-03-01T11:00:00Z old\n")
+    _start(stack, "bf", 2, "Starting\n2026-03-01T12:00:01Z new\n")
+
+    assert [line.split()[-1] for _, line in history(stack, ["bf"], None, _at(_NOON))] == ["Starting", "new"]
+
+
+def test_since_an_instant_a_start_that_writes_no_times_is_shown_when_it_wrote_since_then(stack: StackHome) -> None:
+    before, after = _at(_NOON) - 1_000_000_000, _at(_NOON) + 1_000_000_000
+    for number, written in ((1, before), (2, after), (3, after)):
+        log = _start(stack, "bf", number, f"start {number}\n")
+        os.utime(log, ns=(written, written))
+
+    assert [line for _, line in history(stack, ["bf"], None, _at(_NOON))] == ["start 2", "start 3"]
+
+
+def test_since_an_instant_far_back_in_a_long_log_nothing_is_left_out(stack: StackHome) -> None:
+    times = [datetime.fromtimestamp(1_700_000_000 + second, UTC) for second in range(5000)]
+    _start(stack, "bf", 1, "".join(f"{time:%Y-%m-%dT%H:%M:%S}.5Z {place}\n" for place, time in enumerate(times)))
+
+    found = [line.split()[-1] for _, line in history(stack, ["bf"], None, (1_700_000_000 + 700) * 1_000_000_000)]
+    assert found == [str(place) for place in range(700, 5000)]
+
+
+def test_what_is_written_while_history_is_read_comes_once(stack: StackHome) -> None:
+    log = _start(stack, "bf", 1, "one\nhalf a ")
+    follower = Follower(stack, "bf")
+    with log.open("a") as file:
+        file.write("line\nthree\n")
+    _start(stack, "bf", 2, "second start\n")
+
+    assert [line for _, line in history(stack, ["bf"], None, before=[follower])] == ["one"]
+    assert list(follower.lines()) == ["half a line", "three", "second start"]
+
+
+def test_what_is_written_before_the_first_start_is_seen_is_left_to_who_follows(stack: StackHome) -> None:
+    follower = Follower(stack, "bf")
+    _start(stack, "bf", 1, "first\n")
+
+    assert history(stack, ["bf"], None, before=[follower]) == []
     assert list(follower.lines()) == ["first"]
