@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.channel.layout import WORD, Layout, parse_version
 from orchestrator.channel.verdict import BotLink
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
 _COUNTERS: Final = struct.Struct("<QQ")
 
 
+class Tally(NamedTuple):
+    """A bot's pid, and the descriptor and offset of its counters."""
+
+    pid: int
+    descriptor: int
+    offset: int
+
+
+def count(tally: Tally) -> BotLink:
+    """Read a bot's counters in one pread."""
+    pid, descriptor, offset = tally
+    counters = os.pread(descriptor, _COUNTERS.size, offset)
+    if len(counters) < _COUNTERS.size:
+        return BotLink(pid, 0, 0)
+    written, read = _COUNTERS.unpack(counters)
+    return BotLink(pid, written, read)
+
+
 class Connection:
     """Message counters of one bot; until the two ports have met, both are 0 and `met` is False."""
 
@@ -25,8 +43,6 @@ class Connection:
         self._version = version
         self._offset = layout.counters
         self._descriptor = -1
-        self._buffer = bytearray(_COUNTERS.size)
-        self._buffers = [self._buffer]
 
     @property
     def met(self) -> bool:
@@ -51,12 +67,14 @@ class Connection:
         else:
             os.close(descriptor)
 
+    @property
+    def tally(self) -> Tally:
+        """Where the counters of a connection that has met are."""
+        return Tally(self.pid, self._descriptor, self._offset)
+
     def read(self) -> BotLink:
         """Read both counters in one pread."""
-        if self._descriptor < 0 or os.preadv(self._descriptor, self._buffers, self._offset) < _COUNTERS.size:
-            return BotLink(self.pid, 0, 0)
-        written, read = _COUNTERS.unpack(self._buffer)
-        return BotLink(self.pid, written, read)
+        return count(self.tally) if self.met else BotLink(self.pid, 0, 0)
 
     def close(self) -> None:
         """Close the segment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -27,8 +28,7 @@ class Verdict(StrEnum):
     CORRUPT = "corrupt"
 
 
-@dataclass(frozen=True, slots=True)
-class BotLink:
+class BotLink(NamedTuple):
     """One bot's place on the connector's outgoing service.
 
     `written` and `read` count messages since the connection was made; both start at 0.

@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.channel.held import holds
 from orchestrator.channel.layout import LAYOUTS, WORD, Layout, Port, parse_container, parse_ports, parse_version
@@ -46,6 +46,14 @@ class View:
     subscribers: tuple[Port, ...] = ()
 
 
+class Glance(NamedTuple):
+    """Bytes of a dynamic segment that stay as they were `seen` for as long as no port comes or goes."""
+
+    descriptor: int
+    offset: int
+    seen: bytes
+
+
 class ServiceFiles:
     """The files of one service, with what need not be read twice: the parsed static config and the open segment."""
 
@@ -53,7 +61,7 @@ class ServiceFiles:
         self.name = name
         self.digest = service_hash(name)
         self._prefix = location.prefix
-        self._path = Path(location.root, "services", f"{location.prefix}{self.digest}.service")
+        self._path = f"{location.root}/services/{location.prefix}{self.digest}.service"
         self._static: StaticConfig | None = None
         self._static_stamp: tuple[int, int, int] | None = None
         self._segment: _Segment | None = None
@@ -65,7 +73,7 @@ class ServiceFiles:
             OSError: a file is there and may not be read, or this process has no descriptors left.
         """
         try:
-            found = self._path.stat()
+            found = os.stat(self._path)  # noqa: PTH116 - hundreds of times a second
         except (FileNotFoundError, NotADirectoryError):
             return self._without_static(nodes)
         if found.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
@@ -91,9 +99,10 @@ class ServiceFiles:
         """What tells these very files from others that may come to lie at the same paths."""
         return self._static_stamp, None if self._segment is None else self._segment.identity
 
-    def unchanged(self) -> bool:
-        """Tell, in one pread, that no port came or went since the last look; False after a look that found none."""
-        return self._segment is not None and self._segment.unchanged()
+    @property
+    def glance(self) -> Glance | None:
+        """What tells, in one pread, whether a port came or went since the last look; None after one that found none."""
+        return None if self._segment is None else self._segment.glance
 
     def is_held_by(self, pid: int) -> bool:
         """Tell whether the process has the dynamic segment open, as far as its descriptors may be read."""
@@ -101,8 +110,9 @@ class ServiceFiles:
 
     def place(self, name: str) -> Path | None:
         """Return where a static config or dynamic segment of this service of that name should lie, else None."""
-        if name == self._path.name:
-            return self._path
+        path = Path(self._path)
+        if name == path.name:
+            return path
         key = self.digest if self._static is None else self._static.dynamic
         if name.startswith(self._prefix) and name.endswith(f"_{key}.dynamic"):
             return SHARED_MEMORY / name
@@ -132,7 +142,7 @@ class ServiceFiles:
         segment = self._segment
         try:
             path = self._find(nodes, static) if segment is None else segment.path
-            found = path.stat()
+            found = os.stat(path)  # noqa: PTH116 - hundreds of times a second
             if not found.st_mode & stat.S_IRUSR:
                 return View(State.UNFINISHED, f"dynamic segment of {self.name} is being initialised")
             if segment is None or segment.identity != (found.st_dev, found.st_ino):
@@ -146,11 +156,11 @@ class ServiceFiles:
         return segment.read()
 
     @staticmethod
-    def _find(nodes: Nodes, static: StaticConfig) -> Path:
+    def _find(nodes: Nodes, static: StaticConfig) -> str:
         name = nodes.shared_memory(f"{static.dynamic}.dynamic")
         if name is None:
             raise FileNotFoundError
-        return SHARED_MEMORY / name
+        return str(SHARED_MEMORY / name)
 
 
 def _unknown(version: tuple[int, int, int]) -> View:
@@ -161,7 +171,7 @@ def _unknown(version: tuple[int, int, int]) -> View:
 class _Segment:
     """An open dynamic segment."""
 
-    def __init__(self, path: Path, static: StaticConfig, service: str) -> None:
+    def __init__(self, path: str, static: StaticConfig, service: str) -> None:
         self.path = path
         self._static = static
         self._service = service
@@ -171,20 +181,19 @@ class _Segment:
         self._view: View | None = None
         self._seen = b""
         self._offset = 0
-        self._buffer = bytearray()
-        self._buffers = [self._buffer]
 
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def unchanged(self) -> bool:
-        if self._view is None:
-            return False
-        os.preadv(self._descriptor, self._buffers, self._offset)
-        return self._buffer == self._seen
+    @property
+    def glance(self) -> Glance | None:
+        return None if self._view is None else Glance(self._descriptor, self._offset, self._seen)
+
+    def _is_unchanged(self) -> bool:
+        return os.pread(self._descriptor, len(self._seen), self._offset) == self._seen
 
     def read(self) -> View:
-        if self._view is not None and self.unchanged():
+        if self._view is not None and self._is_unchanged():
             return self._view
         self._view = None
         version = parse_version(os.pread(self._descriptor, WORD, 0))
@@ -194,8 +203,6 @@ class _Segment:
         if layout is None:
             return _unknown(version)
         self._offset, length = layout.watch
-        self._buffer = bytearray(length)
-        self._buffers = [self._buffer]
         view = View(State.UNFINISHED, f"ports of {self._service} are changing", version)
         for _ in range(_TRIES):
             # in this order: an entry is complete before its change is counted
@@ -204,7 +211,7 @@ class _Segment:
             if view.state is not State.OPEN:
                 return view
             self._view = view
-            if self.unchanged():
+            if self._is_unchanged():
                 break
         return view
 

@@ -50,7 +50,8 @@ class View:
     """What was last seen of one connector's channel. Instants are seconds of the loop's clock.
 
     `rate` is messages a second over all attached bots' connections, the fastest of them; None before two samples.
-    `unverified` is since when the channel cannot be verified.
+    `unverified` is since when the channel cannot be verified. `phase` spreads the full scans of many channels over the
+    second.
     """
 
     probe: Probe
@@ -62,6 +63,7 @@ class View:
     level: Level = Level.STARTED
     due: float = 0.0
     full_due: float = 0.0
+    phase: float = 0.0
     bad_since: float | None = None
     unverified: float | None = None
     written: dict[int, int] | None = None
@@ -77,6 +79,7 @@ class Watch:
         self._names = names
         self._views: dict[str, View] = {}
         self._nodes: dict[Location, tuple[float, Nodes]] = {}
+        self._tracked = 0
 
     def view(self, name: str) -> View | None:
         """Return what was last seen of a connector's channel."""
@@ -90,7 +93,9 @@ class Watch:
         """Look at the channel of a connector that has just been started or adopted."""
         self.forget(name)
         if spec.channel is not None:
-            self._views[name] = View(Probe(location(spec), spec.channel.name), spec, pid)
+            phase = self._tracked * min(spec.health.interval, FULL) % FULL
+            self._tracked += 1
+            self._views[name] = View(Probe(location(spec), spec.channel.name), spec, pid, phase=phase)
 
     def forget(self, name: str) -> None:
         """Stop looking, and let go of every descriptor of the channel."""
@@ -125,13 +130,14 @@ class Watch:
         `units` are the processes of those that run.
         """
         events: list[tuple[str, Event]] = []
+        awaiting = _awaiting(graph)
         for name, view in self._views.items():
             if now < view.due:
                 continue
             unit = graph.units[name]
-            close = self._is_climbing(name, unit, view, graph)
+            close = name in awaiting or _is_climbing(unit, view)
             self._look(view, now, close=close)
-            view.due = now + (CLOSE if close else min(view.spec.health.interval, FULL))
+            view.due = now + CLOSE if close else _beat(now, min(view.spec.health.interval, FULL))
             if unit.stopping is not None:
                 continue
             broken = _broken(view, unit, now)
@@ -142,17 +148,9 @@ class Watch:
         events.extend(self._bots(graph, units, now))
         return events
 
-    def _is_climbing(self, name: str, unit: Unit, view: View, graph: Graph) -> bool:
-        if unit.state is State.STARTING and not unit.overdue and not reaches(view.level, view.spec.target):
-            return True
-        return any(
-            other.state is State.STARTING and not other.overdue and name in graph.used(bot).attaches
-            for bot, other in graph.units.items()
-        )
-
     def _look(self, view: View, now: float, *, close: bool) -> None:
         if close or now >= view.full_due or view.bad_since is not None:
-            view.full_due = now + FULL
+            view.full_due = _beat(now, FULL, view.phase)
             view.reading = view.probe.scan(self._fresh_nodes(view, now), pid=view.pid)
             links = view.reading.bots
             if view.reading.verdict is not Verdict.UNVERIFIED:
@@ -188,12 +186,17 @@ class Watch:
         return Proof.UNPROVEN if Proof.UNPROVEN in proofs else Proof.PROVEN
 
     def _count(self, view: View, links: tuple[BotLink, ...], now: float) -> None:
-        written = {link.pid: link.written for link in links}
-        before = view.written
-        if before is not None and any(count > before.get(pid, 0) for pid, count in written.items()):
-            view.moved = now
-        view.bots = links
-        view.written = written
+        if links == view.bots and view.written is not None:
+            written = view.written
+        else:
+            written = {}
+            before = view.written
+            for pid, count, _ in links:
+                written[pid] = count
+                if before is not None and count > before.get(pid, 0):
+                    view.moved = now
+            view.bots = links
+            view.written = written
         if view.sampled is None:
             view.sampled = (now, written)
         elif now - view.sampled[0] >= FULL:
@@ -269,6 +272,25 @@ def location(spec: UnitSpec) -> Location:
     """Return where a connector's channel lies."""
     assert spec.channel is not None  # noqa: S101 - asked of connectors only
     return Location(root=spec.channel.root, prefix=spec.channel.prefix)
+
+
+def _beat(now: float, every: float, phase: float = 0.0) -> float:
+    """Return the next instant of a beat that all channels share: one wake looks at many of them."""
+    return ((now - phase) // every + 1) * every + phase
+
+
+def _awaiting(graph: Graph) -> frozenset[str]:
+    """Return the connectors to which a bot is about to attach."""
+    return frozenset(
+        connector
+        for bot, unit in graph.units.items()
+        if unit.state is State.STARTING and not unit.overdue
+        for connector in graph.used(bot).attaches
+    )
+
+
+def _is_climbing(unit: Unit, view: View) -> bool:
+    return unit.state is State.STARTING and not unit.overdue and not reaches(view.level, view.spec.target)
 
 
 def _level(view: View, now: float) -> Level:
