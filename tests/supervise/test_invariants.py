@@ -173,8 +173,8 @@ class Stack(RuleBasedStateMachine):
                     self._kill(name)
                 case LetGo():
                     self.let_go.add(name)
-                    process = self.processes.pop(name, None)
-                    assert process is None or process.spec.external, "a process of ours is watched no more"
+                    let_go = self.processes.pop(name) if name in self.processes else None
+                    assert let_go is None or let_go.spec.external, "a process of ours is watched no more"
         self.finished |= {name for name, unit in before.units.items() if unit.state is State.FINISHED}
         self.finished |= {name for name, unit in self.graph.units.items() if unit.state is State.FINISHED}
         self.finished -= {name for name, unit in self.graph.units.items() if unit.state is not State.FINISHED}
