@@ -92,8 +92,12 @@ def check_units(stack: str, names: Iterable[str], known: Sequence[str]) -> None:
         import difflib  # noqa: PLC0415 - for a mistyped name only
 
         near = difflib.get_close_matches(name, known, n=1)
-        has = f"it has {', '.join(known) or 'none'}"
-        raise UsageError(f"{stack} has no unit {_shown(name)}", hint=f"did you mean {near[0]}? {has}" if near else has)
+        hint = f"it has {', '.join(known) or 'none'}"
+        if name == stack:
+            hint = f"-s {stack} names the stack; {hint}"
+        elif near:
+            hint = f"did you mean {near[0]}? {hint}"
+        raise UsageError(f"{stack} has no unit {_shown(name)}", hint=hint)
 
 
 def _shown(name: str) -> str:

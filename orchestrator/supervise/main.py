@@ -131,7 +131,8 @@ def _brought_in(path: Path | None) -> Deployment | None:
 
 
 def _leave_if_idle(supervisor: Supervisor, operations: Operations) -> None:
-    if not supervisor.pids() and not any(unit.wanted for unit in supervisor.graph.units.values()):
+    wanted = any(unit.wanted for unit in supervisor.graph.units.values())
+    if not (operations.applied or wanted or supervisor.pids()):
         operations.leave.set()
 
 

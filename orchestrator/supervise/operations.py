@@ -29,6 +29,7 @@ class Operations:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self.applied = False
         self._applying: int | None = None
         self._begun: WeakKeyDictionary[Connection, tuple[str, ...]] = WeakKeyDictionary()
         self._downs = 0
@@ -83,6 +84,7 @@ class Operations:
         change = difference(supervisor.deployment if supervisor.pids() else None, deployment)
         specs = [spec for spec in deployment.units if only is None or spec.name in only]
         was_down = tuple(spec.name for spec in specs if not self._was_wanted(spec.name))
+        self.applied = True
         self._applying = connection.pid
         self._begun[connection] = was_down
         try:

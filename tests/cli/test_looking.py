@@ -104,6 +104,7 @@ def test_a_unit_that_the_stack_lacks_is_named_with_those_it_has(machine: Machine
 
     assert (done.code, done.out) == (2, "")
     assert done.err == "one has no unit rset\n    did you mean rest? it has rest\n"
+    assert machine.hftstack("logs", "one").err == "one has no unit one\n    -s one names the stack; it has rest\n"
 
 
 def test_a_failed_up_shows_the_unit_its_exit_its_last_words_and_what_to_try(machine: Machine) -> None:

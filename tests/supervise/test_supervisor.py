@@ -200,6 +200,21 @@ def test_the_next_supervisor_brings_back_what_is_wanted_and_leaves_what_is_not(p
     assert records.read_intents(program.home.intent).units == intents
 
 
+def test_one_that_was_never_given_anything_leaves_and_one_whose_units_are_all_stopped_stays(program: _Program) -> None:
+    used = program.start("--hold")
+    program.apply(_sleeper(service("a")))
+    with program.client() as client:
+        assert client.call("stop", {"units": ["a"]})["stopped"] == ["a"]
+    other = _Program()
+    try:
+        assert other.start("--hold").wait(60) == 0
+    finally:
+        other.close()
+    assert used.poll() is None
+    with program.client() as client:
+        assert client.call("start", {"units": ["a"]})["reached"]
+
+
 def test_with_hold_nothing_that_is_down_is_started(program: _Program) -> None:
     deployment = Deployment("s", "/s.yaml", "local", (_sleeper(service("a")),))
     records.replace_file(program.home.deployment, codec.encode(deployment), durable=True)
