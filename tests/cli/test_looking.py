@@ -78,12 +78,13 @@ def test_down_says_what_it_stopped_and_again_that_there_is_nothing(machine: Mach
 def test_a_second_up_changes_nothing_and_says_so(machine: Machine) -> None:
     _resting(machine, "one")
     machine.hftstack("up", "one.yaml")
-    before = machine.processes()
+    before = machine.members()
     done = machine.hftstack("up", "one.yaml")
 
     assert done.code == 0
     assert "nothing to change, " in done.out
-    assert machine.processes() == before
+    assert [len(pids) for pids in before.values()] == [1]
+    assert machine.members() == before
 
 
 def test_logs_of_a_stack_that_is_down_are_still_there(machine: Machine) -> None:
