@@ -74,6 +74,11 @@ class Hftstack:
         found: dict[str, Any] = json.loads(self.run("status", stack, "--format", "json", allowed=(0, 5)).stdout)
         return int(next(each["pid"] for each in found["units"] if each["name"] == unit))
 
+    def supervisor(self, stack: str) -> int:
+        """Return the pid of a stack's supervisor."""
+        found: dict[str, Any] = json.loads(self.run("status", stack, "--format", "json", allowed=(0, 5)).stdout)
+        return int(found["supervisor"]["pid"])
+
     def journal(self, stack: str) -> list[Journaled]:
         """Return the stack's history."""
         with closing(sqlite3.connect(self.stack(stack).journal)) as connection:
