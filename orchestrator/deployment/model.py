@@ -100,7 +100,7 @@ class Window:
 class Restart:
     """What follows a unit's own exit, and its age. `stable` seconds of being up reset the backoff.
 
-    A unit that is up for `max_age` seconds is restarted, inside `window` where there is one, else at any time.
+    A unit that is up for `max_age` seconds is restarted; with a `window`, in the last one before it would be older.
     """
 
     policy: RestartPolicy = RestartPolicy.ON_FAILURE

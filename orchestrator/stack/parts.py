@@ -148,9 +148,9 @@ class Restart(Part):
     )
     window: DailyWindow | None = Field(
         None,
-        description="The part of the day in which `max_age` may restart; without it, at any time. A unit that comes "
-        "of age outside runs on until it opens: for once a day, before any socket is 24 h old, let `max_age` be as "
-        "short as the window. It may wrap midnight.",
+        description="The part of the day in which `max_age` may restart; without it, at any time. The unit is "
+        "restarted in the last window that opens before it would be older than `max_age`: with less than 24 h, in each, "
+        "so a socket gets a day old and no more. It may wrap midnight.",
         examples=["03:00-04:00 UTC"],
     )
 

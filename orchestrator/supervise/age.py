@@ -2,7 +2,8 @@
 
 Exchanges end a connection after a day (Binance: 24 h), whatever goes on on it; a restart before that comes at an hour
 of the operator's choice. Units of one venue take turns: an account never loses two of its feeds at a time.
-The wall clock decides nothing but whether a window is open, so no step of it makes a young unit old.
+The wall clock decides nothing but where in the day we are, so no step of it makes a young unit old. Where there is a
+window, a unit is restarted in the last one that opens before it would be too old, and once in a window at most.
 """
 
 from __future__ import annotations
@@ -57,13 +58,9 @@ def turn(members: Iterable[Member], wall: float) -> Turn:
         limit = member.restart.max_age
         if limit is None:
             continue
-        young = limit - (member.age or 0.0)
-        if young > 0:
-            waits.append(young)
-            continue
-        closed = _until_open(member.restart.window, wall)
-        if closed > 0:
-            waits.append(closed)
+        wait = _until_due(member.age or 0.0, limit, member.restart.window, wall)
+        if wait > 0:
+            waits.append(wait)
             continue
         down, apart = _in_the_way(member, everyone, min(_APART, limit / 10))
         if not member.up or down is not None or member.venue in taken:
@@ -86,9 +83,12 @@ def _in_the_way(member: Member, everyone: Sequence[Member], apart: float) -> tup
     return down, max((apart - other.age for other in others if other.age is not None), default=0.0)
 
 
-def _until_open(window: Window | None, wall: float) -> float:
-    if window is None:
-        return 0.0
-    second = wall % _DAY
-    length = (window.end - window.begin) % _DAY or _DAY
-    return 0.0 if (second - window.begin) % _DAY < length else (window.begin - second) % _DAY
+def _until_due(age: float, limit: float, window: Window | None, wall: float) -> float:
+    """Return the seconds after which to look again whether a unit is too old; 0 when it is to be restarted now."""
+    length = 0.0 if window is None else (window.end - window.begin) % _DAY
+    if window is None or not length:  # all day is no window
+        return max(limit - age, 0.0)
+    opened = (wall - window.begin) % _DAY
+    until_next = _DAY - opened
+    is_open, had_its_turn = opened < length, age <= opened
+    return 0.0 if is_open and not had_its_turn and age + until_next > limit else until_next

@@ -62,7 +62,10 @@ class Renewal:
             self._timer = None
 
     def _reason(self, name: str) -> str:
-        return f"older than its max_age of {self._graph().specs[name].restart.max_age:g} s"
+        restart = self._graph().specs[name].restart
+        if restart.window is not None:
+            return f"older than its max_age of {restart.max_age:g} s before its next window"
+        return f"older than its max_age of {restart.max_age:g} s"
 
     def _members(self) -> list[Member]:
         graph = self._graph()

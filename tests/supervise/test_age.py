@@ -60,6 +60,41 @@ def test_a_window_is_a_part_of_the_day_and_may_go_over_midnight(window: Window, 
     assert bool(turn([member("bf", 40, window=window)], MIDNIGHT + hour * HOUR).due) is due
 
 
+@pytest.mark.parametrize(
+    ("days", "age", "due"),
+    [
+        (0.9, 0.5, True),  # the next window opens when it is a day and a half old
+        (3, 1.9, False),
+        (3, 2.1, True),
+        (3, 30, True),
+        (0.1, 0.4 / 24, False),  # it was started in this very window
+    ],
+)
+def test_with_a_window_one_is_restarted_in_the_last_that_opens_before_it_is_too_old(
+    days: float, age: float, *, due: bool
+) -> None:
+    restart = Restart(max_age=days * 24 * HOUR, window=NIGHT)
+    unit = Member("bf", "binancefutures", restart, age * 24 * HOUR, up=True)
+    assert bool(turn([unit], MIDNIGHT + 3.5 * HOUR).due) is due
+
+
+def test_with_a_window_a_day_nothing_that_takes_its_turn_gets_older_than_a_day_and_the_window() -> None:
+    restart = Restart(max_age=23 * HOUR, window=NIGHT)
+    started = dict.fromkeys("abc", MIDNIGHT + 12 * HOUR)
+    restarts = []
+    now = MIDNIGHT + 12 * HOUR
+    while now < MIDNIGHT + 10 * 24 * HOUR:
+        found = turn([Member(name, "bf", restart, now - at, up=True) for name, at in started.items()], now)
+        for name in found.due:
+            restarts.append(now - started[name])
+            started[name] = now
+        assert found.again is not None
+        now += max(found.again, 0.001)
+    assert len(restarts) == 3 * 9
+    assert max(restarts) <= 25 * HOUR
+    assert min(restarts) >= 15 * HOUR
+
+
 def test_before_its_window_one_is_looked_at_when_that_opens() -> None:
     found = turn([member("bf", 40, window=NIGHT)], MIDNIGHT + 3 * HOUR - 20)
     assert found.due == ()
@@ -94,8 +129,9 @@ def test_a_short_age_makes_the_distance_shorter() -> None:
 
 
 def test_no_step_of_the_wall_clock_makes_a_young_one_old() -> None:
+    patient = Member("b", "binancefutures", Restart(max_age=30 * HOUR, window=NIGHT), HOUR, up=True)
     for hours in range(-100, 100):
-        assert turn([member("a", 22), member("b", 1, window=NIGHT)], MIDNIGHT + hours * HOUR).due == ()
+        assert turn([member("a", 22), patient], MIDNIGHT + hours * HOUR).due == ()
 
 
 def test_a_day_of_ten_connectors_restarts_each_once_and_never_two_together() -> None:
