@@ -37,10 +37,10 @@ class Watch:
 def ended(result: Mapping[str, Any]) -> list[str]:
     """Return a line for each unit that was stopped: how it ended."""
     stopped = set(result["stopped"])
-    return render(
-        [
-            (unit["name"], unit["unclean"] or (f"lost: {unit['why'] or ''}" if unit["state"] == "lost" else "stopped"))
-            for unit in result["units"]
-            if unit["name"] in stopped
-        ]
-    )
+    return render([(unit["name"], _end(unit)) for unit in result["units"] if unit["name"] in stopped])
+
+
+def _end(unit: Mapping[str, Any]) -> str:
+    if unit["external"]:
+        return "external: it runs on, not watched any more"
+    return unit["unclean"] or (f"lost: {unit['why'] or ''}" if unit["state"] == "lost" else "stopped")

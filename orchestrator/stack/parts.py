@@ -149,8 +149,8 @@ class Restart(Part):
     window: DailyWindow | None = Field(
         None,
         description="The part of the day in which `max_age` may restart; without it, at any time. The unit is "
-        "restarted in the last window that opens before it would be older than `max_age`: with less than 24 h, in each, "
-        "so a socket gets a day old and no more. It may wrap midnight.",
+        "restarted in the last window that opens before it would be older than `max_age`: with less than 24 h, in "
+        "each, so a socket gets a day old and no more. It may wrap midnight.",
         examples=["03:00-04:00 UTC"],
     )
 

@@ -26,6 +26,7 @@ from orchestrator.supervise.unit import (
     State,
     Stop,
     Tick,
+    Unseen,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float) -> Step:
             return _wait(unit, spec, now)
         case Appeared(born=born):
             return _appeared(unit, spec, born, now)
+        case Unseen(reason=reason) if unit.state is State.WAITING and unit.why != reason:
+            return replace(unit, why=reason, unseen=True), (Note("blind", reason),)
         case Exited():
             return _lost(unit, now, "it ended", "exit")
         case Broken(reason=reason):
@@ -101,6 +104,7 @@ def _appeared(unit: Unit, spec: UnitSpec, born: int, now: float) -> Step:
         lived=False,
         overdue=False,
         deadline=now + spec.health.startup,
+        unseen=False,
         exit=None,
         why=None,
         restarts=unit.restarts + (unit.died is not None),
@@ -111,7 +115,7 @@ def _appeared(unit: Unit, spec: UnitSpec, born: int, now: float) -> Step:
 def _lost(unit: Unit, now: float, reason: str, what: str) -> Step:
     if not unit.alive:
         return unit, ()
-    return replace(_let_go(unit, now), state=State.WAITING, why=reason), (Note(what, reason), LetGo())
+    return replace(_let_go(unit, now), state=State.WAITING, why=reason, unseen=False), (Note(what, reason), LetGo())
 
 
 def _stop(unit: Unit, reason: str, now: float) -> Step:
@@ -137,8 +141,15 @@ def _ran_out(unit: Unit, spec: UnitSpec, now: float) -> Step:
     if unit.alive:
         rung = spec.target if reaches(unit.level, Level.LIVE) else Level.LIVE
         reason = f"not {rung.value} within {spec.health.startup:g} s"
+    elif unit.unseen and unit.why:
+        reason = unit.why
     else:
-        command = f"connector {spec.name} {spec.type or 'TYPE'} CONFIG"
         before = f"{unit.why}; " if unit.died is not None and unit.why else ""
-        reason = f"{before}no process holds its channel: start it yourself: {command}"
+        reason = f"{before}no process holds its channel: start it yourself: {_command(spec)}"
     return replace(unit, overdue=True, deadline=None, why=reason), (Note("overdue", reason),)
+
+
+def _command(spec: UnitSpec) -> str:
+    if spec.type == "sim":
+        return f"python -m orchestrator.sim connector {spec.name}"
+    return f"connector {spec.name} {spec.type or 'TYPE'} CONFIG"

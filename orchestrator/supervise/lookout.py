@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.channel.verdict import Verdict
 from orchestrator.supervise.process import Process, identity
-from orchestrator.supervise.unit import Exited, State
-from orchestrator.supervise.watch import holder
+from orchestrator.supervise.unit import Exited, State, Unseen
+from orchestrator.supervise.watch import before_start, holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,8 @@ EVERY: Final = 0.25
 class Lookout:
     """Looks for those that are waited for. `processes` are those that have been found, shared with whoever looks.
 
-    `appeared` hears of each, `feed` of its end; `note` of a channel whose holder cannot be watched.
+    `appeared` hears of each, `feed` of its end, or of a holder that cannot be watched; `note` of what kept us from
+    looking.
     """
 
     def __init__(
@@ -93,8 +95,8 @@ class Lookout:
             if isinstance(process, Process):
                 self.hold(name, process)
                 self._appeared(name)
-            elif process:
-                self._tell_once(name, process)
+            elif process and self._graph().units[name].why != process:
+                self._feed(name, Unseen(process))
         self.seek()
 
     def _tell_once(self, name: str, text: str) -> None:
@@ -108,9 +110,13 @@ def holding(spec: UnitSpec) -> Process | str | None:
 
     Raises OSError.
     """
-    pid = holder(spec)
-    if pid is None:
+    reading = before_start(spec)
+    if reading is not None and reading.verdict is Verdict.UNVERIFIED and reading.users:
+        users = ", ".join(map(str, reading.users))
+        return f"which of the processes on its channel is the connector cannot be told ({users}): {reading.detail}"
+    if reading is None or reading.verdict is not Verdict.FOREIGN:
         return None
+    pid = reading.owner
     if not pid:
         return "its channel is held by a process in another pid namespace, which cannot be watched"
     who = identity(pid)

@@ -81,7 +81,8 @@ class Unit:
 
     `alive` holds from the decision to spawn until the exit is seen. `born` orders spawns over the whole stack: a bot
     born before its connector is attached to a channel that no longer exists. `running` is what the process was started
-    from. `climb` is when the climb to the target began, transient retries included. `deadline` is the next instant at
+    from. `unseen`: an external connector's channel is held, by whom cannot be told.
+    `climb` is when the climb to the target began, transient retries included. `deadline` is the next instant at
     which a Tick changes something.
     """
 
@@ -96,6 +97,7 @@ class Unit:
     level: Level | None = None
     lived: bool = False
     overdue: bool = False
+    unseen: bool = False
     deadline: float | None = None
     stopping: Stopping | None = None
     died: float | None = None
@@ -125,6 +127,13 @@ class Appeared:
     """A process that we did not start holds an external connector's channel. `born` is as in Release."""
 
     born: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Somebody holds an external connector's channel, but which process that is cannot be told."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +205,21 @@ class Tick:
     """Time has come to `deadline`."""
 
 
-Event = Start | Release | Appeared | SpawnFailed | Observed | Broken | Exited | Recycle | Revive | Stop | Begin | Tick
+Event = (
+    Start
+    | Release
+    | Appeared
+    | Unseen
+    | SpawnFailed
+    | Observed
+    | Broken
+    | Exited
+    | Recycle
+    | Revive
+    | Stop
+    | Begin
+    | Tick
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +289,7 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _begin(unit, spec, now)
         case Tick():
             return _tick(unit, spec, now)
-        case Appeared():
+        case Appeared() | Unseen():
             return unit, ()
 
 

@@ -252,20 +252,25 @@ def belongs(pid: int, unit: Process) -> bool:
     return pid == unit.id.pid or is_member(pid, unit)
 
 
-def holder(spec: UnitSpec) -> int | None:
-    """Return the pid of the living process that holds a connector's channel, before the connector is started.
-
-    None when nobody does, 0 when the holder lives in another pid namespace.
-    """
+def before_start(spec: UnitSpec) -> Reading | None:
+    """Return what a connector's channel is before the connector is started; None for a unit without one."""
     if spec.channel is None:
         return None
     where = location(spec)
     probe = Probe(where, spec.channel.name)
     try:
-        reading = probe.scan(scan_nodes(where), pid=None)
+        return probe.scan(scan_nodes(where), pid=None)
     finally:
         probe.close()
-    return (reading.owner or 0) if reading.verdict is Verdict.FOREIGN else None
+
+
+def holder(spec: UnitSpec) -> int | None:
+    """Return the pid of the living process that holds a connector's channel, before the connector is started.
+
+    None when nobody does, 0 when the holder lives in another pid namespace.
+    """
+    reading = before_start(spec)
+    return (reading.owner or 0) if reading is not None and reading.verdict is Verdict.FOREIGN else None
 
 
 def location(spec: UnitSpec) -> Location:

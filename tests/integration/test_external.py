@@ -84,7 +84,7 @@ def test_one_that_nobody_starts_ends_up_with_what_to_do_and_is_still_waited_for(
     _stack(machine, startup="500ms")
     up = machine.hftstack("up", machine.file)
     assert up.code == 5
-    assert "start it yourself: connector by sim CONFIG" in up.err
+    assert "start it yourself: python -m orchestrator.sim connector by" in up.err
     by = _by_hand(machine)
     machine.until_units(_fresh(by.pid))
     machine.hftstack("down")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,3 +104,22 @@ def test_probe_names_the_processes_on_an_unverified_channel(machine: Machine) ->
     assert done.code == 5
     assert f"iceoryx2 0.11.0 is not a version that hftstack can read: mm {bot}" in done.out
     machine.down()
+
+
+def test_an_external_connector_of_such_a_version_is_not_guessed_at(machine: Machine) -> None:
+    stack = _stack(machine, hidden=False)
+    env = stack["connectors"]["bf"]["env"]
+    stack["connectors"]["bf"] = {"type": "sim", "external": True, "health": {"startup": "3s"}}
+    machine.write(stack)
+    by_hand = machine.other(
+        sys.executable, "-m", "orchestrator.sim", "connector", "bf", env={**env, "PATH": "/usr/bin:/bin"}
+    )
+    done = machine.hftstack("up", machine.file)
+    assert done.code == 5, done.said
+    assert machine.units()["bf"]["pid"] is None
+    told = f"which of the processes on its channel is the connector cannot be told ({by_hand.pid})"
+    assert told in done.err
+    assert "start it yourself" not in done.err
+    machine.hftstack("down")
+    by_hand.kill()
+    by_hand.wait(20)

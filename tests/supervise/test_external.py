@@ -25,6 +25,7 @@ from orchestrator.supervise.unit import (
     Stop,
     Tick,
     Unit,
+    Unseen,
 )
 from tests.supervise import specs
 from tests.supervise.specs import bot, connector, deployment, on_restart, service, startup
@@ -115,6 +116,18 @@ def test_one_that_does_not_appear_within_its_startup_is_overdue_with_what_to_do(
     assert unit.why == "no process holds its channel: start it yourself: connector by bybit CONFIG"
     stage.on("by", Appeared())
     assert (stage.unit("by").overdue, stage.unit("by").why) == (False, None)
+
+
+def test_one_whose_holder_cannot_be_told_is_overdue_with_that_reason_until_it_appears() -> None:
+    stage = _Stage(startup(BY, 3.0), bot("mm", "by"))
+    stage.on("by", Unseen("held, by whom cannot be told"))
+    stage.on("by", Tick(), after=3.0)
+    unit = stage.unit("by")
+    assert (unit.state, unit.overdue, unit.why) == (State.WAITING, True, "held, by whom cannot be told")
+    stage.appear("by")
+    stage.exits("by")
+    stage.on("by", Tick(), after=3.0)
+    assert "start it yourself" in (stage.unit("by").why or "")
 
 
 def test_another_start_waits_for_it_anew() -> None:

@@ -9,7 +9,7 @@ from orchestrator.deployment.model import Channel
 from orchestrator.supervise import graph as graphs
 from orchestrator.supervise.lookout import EVERY, Lookout, holding
 from orchestrator.supervise.process import Process, identity
-from orchestrator.supervise.unit import Appeared, Exited, State
+from orchestrator.supervise.unit import Appeared, Exited, State, Unseen
 from tests.children import until
 from tests.supervise.specs import bot, deployment
 from tests.supervise.test_external import BY
@@ -107,8 +107,9 @@ def test_one_that_cannot_be_watched_is_told_of_once() -> None:
         while world.looks < 2:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
         world.lookout.close()
-        assert world.notes == ["blind: in another pid namespace"]
-        assert world.events == []
+        assert world.events == [("by", Unseen("in another pid namespace"))]
+        unit = world.graph.units["by"]
+        assert (unit.state, unit.why) == (State.WAITING, "in another pid namespace")
 
     asyncio.run(go())
 
