@@ -22,6 +22,7 @@ HOME_VARIABLE: Final = "HFTSTACK_HOME"
 SOCKET_PATH_BYTES: Final = 107
 """The longest path of a unix socket: sun_path has 108 bytes with its terminator (unix(7))."""
 
+_HALT: Final = "_halt.json"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -45,6 +46,15 @@ class Home:
     def marker(self) -> str:
         """What the markers of all units of this home begin with."""
         return f"{self.uid}/{self.digest}/"
+
+    @property
+    def halt(self) -> Path:
+        """Halts every stack while it exists; no stack's name begins with '_'."""
+        return self.state / _HALT
+
+    def prepare(self) -> None:
+        """Create the state directory, for this user alone. Raises RefusedError as `StackHome.prepare`."""
+        _make_private(self.state, self.uid)
 
     def stack(self, name: str) -> StackHome:
         """Return the home of a stack. Raises UsageError when `name` cannot be a stack's name."""
@@ -94,6 +104,11 @@ class StackHome:
     def intent(self) -> Path:
         """What is wanted of each unit."""
         return self.state / "intent.json"
+
+    @property
+    def halt(self) -> Path:
+        """Halts this stack while it exists."""
+        return self.state / _HALT
 
     @property
     def journal(self) -> Path:

@@ -44,12 +44,13 @@ class Graph:
     """The units of a stack.
 
     `specs` are those wanted, in topological order; a removed unit stays in `units` until its process is gone. `births`
-    counts spawns.
+    counts spawns. `halted` is the reason for which nothing is started any more, whoever asks.
     """
 
     specs: Mapping[str, UnitSpec] = field(default_factory=dict)
     units: Mapping[str, Unit] = field(default_factory=dict)
     births: int = 0
+    halted: str | None = None
 
     def used(self, name: str) -> UnitSpec:
         """Return what the unit's process was started from, or what the next one would be."""
@@ -64,13 +65,14 @@ class _Turn:
         self.specs = graph.specs
         self.units = dict(graph.units)
         self.births = graph.births
+        self.halted = graph.halted
         self.now = now
         self.noise = noise
         self.todo: list[tuple[str, Action]] = []
 
     def done(self) -> tuple[Graph, Todo]:
         units = {name: unit for name, unit in self.units.items() if name in self.specs or unit.alive}
-        return Graph(self.specs, units, self.births), tuple(self.todo)
+        return Graph(self.specs, units, self.births, self.halted), tuple(self.todo)
 
     def spec(self, name: str) -> UnitSpec:
         wanted = self.specs.get(name)
@@ -88,7 +90,9 @@ class _Turn:
         return [(other, edge) for other in self.units for edge in self.edges(other) if edge.unit == name]
 
     def send(self, name: str, event: Event) -> bool:
-        """Feed one unit; tell whether it changed."""
+        """Feed one unit; tell whether it changed. Nobody wants a unit of a halted stack."""
+        if self.halted is not None and isinstance(event, Start):
+            return False
         before = self.units[name]
         spec = self.spec(name)
         if (before.running or spec).external:
@@ -179,7 +183,7 @@ class _Turn:
 
     def _release(self, name: str) -> bool:
         unit = self.units[name]
-        if unit.state is not State.WAITING or unit.alive or name not in self.specs:
+        if unit.state is not State.WAITING or unit.alive or name not in self.specs or self.halted is not None:
             return False
         if self.specs[name].external:
             return external.is_unawaited(unit) and self.send(name, Release(0))
@@ -315,6 +319,11 @@ def stop(graph: Graph, names: Iterable[str], reason: str, now: float, *, hurry: 
         turn.send(name, Stop(reason, grace=0.0 if hurry and is_bot else None))
     turn.settle()
     return turn.done()
+
+
+def halt(graph: Graph, reason: str, now: float, *, hurry: bool = False) -> tuple[Graph, Todo]:
+    """Stop everything as `stop` does, and start nothing any more: neither restarts nor requests find a way around."""
+    return stop(replace(graph, halted=reason), graph.units, reason, now, hurry=hurry)
 
 
 def start(graph: Graph, names: Iterable[str], now: float) -> tuple[Graph, Todo]:

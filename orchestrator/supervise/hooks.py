@@ -32,8 +32,14 @@ class Hooks:
         self._dropped = 0
         self._hurried = asyncio.Event()
 
-    def tell(self, hook: Hook, event: Mapping[str, Any]) -> None:
-        """Run a hook with the event as one JSON object on its stdin; with too many waiting, count it as dropped."""
+    def tell(self, hook: Hook, event: Mapping[str, Any], *, urgent: bool = False) -> None:
+        """Run a hook with the event as one JSON object on its stdin; with too many waiting, count it as dropped.
+
+        An `urgent` one is run at once, beside however many others.
+        """
+        if urgent:
+            self._begin(hook, event)
+            return
         if len(self._queue) >= _ROOM:
             if not self._dropped:
                 self._note(None, "hook", f"{_ROOM} events wait to be told: the next ones are dropped")
@@ -74,12 +80,14 @@ class Hooks:
 
     def _next(self) -> None:
         while self._queue and len(self._running) < _AT_ONCE:
-            hook, event = self._queue.popleft()
-            task = asyncio.get_running_loop().create_task(self._run(hook, event))
-            self._running[task] = hook.timeout
-            task.add_done_callback(self._ended)
+            self._begin(*self._queue.popleft())
         if not self._queue:
             self._tell_dropped()
+
+    def _begin(self, hook: Hook, event: Mapping[str, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(hook, event))
+        self._running[task] = hook.timeout
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.control.server import Connection
     from orchestrator.supervise.supervisor import Supervisor
+
+
+BEAT: Final = 0.25
+"""Seconds between two signs of life to a client that would otherwise give up on us."""
 
 
 def listen(supervisor: Supervisor, connection: Connection) -> Callable[[dict[str, Any]], None]:
@@ -33,3 +38,19 @@ def listening(supervisor: Supervisor, connection: Connection) -> Iterator[None]:
         yield
     finally:
         supervisor.listeners.discard(heard)
+
+
+@contextmanager
+def beating(connection: Connection) -> Iterator[None]:
+    """Give a client a sign of life again and again as long as this lasts."""
+
+    async def beat() -> None:
+        while True:
+            connection.notify("alive", {})
+            await asyncio.sleep(BEAT)
+
+    task = asyncio.get_running_loop().create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

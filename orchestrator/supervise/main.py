@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.control.server import listen
 from orchestrator.deployment.homes import locate
 from orchestrator.errors import HftstackError, RefusedError
-from orchestrator.supervise import lock, records
+from orchestrator.supervise import halt, lock, records
 from orchestrator.supervise.operations import Operations
 from orchestrator.supervise.process import MARKER
 from orchestrator.supervise.servicemanager import ServiceManager, summary
@@ -52,6 +52,8 @@ def main(argv: list[str], guarded: Guarded) -> int:
         home = locate(os.environ)
         stack_home = home.stack(options.stack)
         stack_home.prepare()
+        if brought is not None:
+            halt.refuse(stack_home)
         held = lock.acquire(stack_home.lock)
         if held is None:
             raise RefusedError(f"{options.stack} is supervised already, by pid {lock.holder(stack_home.lock)}")
@@ -86,8 +88,10 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
     await supervisor.swept()
     server = await listen(home.socket, {**operations.methods(), "upgrade": ward.upgrade})
     ward.begin()
+    if supervisor.graph.halted is not None:
+        operations.obey()
     manager = ServiceManager(os.environ)
-    if brought is not None:
+    if brought is not None and supervisor.graph.halted is None:
         supervisor.apply(brought)
     else:
         loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from orchestrator.deployment import codec
@@ -14,14 +14,20 @@ from orchestrator.deployment.model import FORMAT, Deployment
 from orchestrator.deployment.partial import narrowed
 from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise.graph import needed
-from orchestrator.supervise.listening import listen, listening
+from orchestrator.supervise.listening import beating, listen, listening
 from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
 from orchestrator.supervise.report import instant
 from orchestrator.supervise.settlement import gone, settled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.control.server import Connection, Handler
     from orchestrator.supervise.supervisor import Supervisor
+
+
+_LINGER: Final = 1.0
+"""Seconds in which a halted stack's supervisor tells whoever halts it how it went."""
 
 
 class Operations:
@@ -35,6 +41,8 @@ class Operations:
         self._downs = 0
         self.leave = asyncio.Event()
         self._orders = Orders(supervisor, self._is_leaving)
+        self._halting: asyncio.Task[dict[str, Any]] | None = None
+        supervisor.obey = self.obey
 
     @property
     def is_idle(self) -> bool:
@@ -47,6 +55,7 @@ class Operations:
             "apply": self.apply,
             "abort": self.abort,
             "down": self.down,
+            "halt": self.halt,
             "status": self.status,
             "events": self.events,
             **self._orders.methods(),
@@ -93,6 +102,8 @@ class Operations:
                 blocked = await settled(supervisor, specs, timeout, self._is_leaving)
         finally:
             self._applying = None
+        if supervisor.graph.halted is not None:
+            supervisor.refuse_halted()
         return {
             "reached": not blocked,
             "blocked": blocked,
@@ -119,6 +130,7 @@ class Operations:
 
     def _refuse_apply(self, deployment: Deployment) -> None:
         supervisor = self._supervisor
+        supervisor.refuse_halted()
         if deployment.stack != supervisor.stack:
             raise UsageError(f"this supervisor runs {supervisor.stack}, not {deployment.stack}")
         if self._is_leaving():
@@ -163,24 +175,60 @@ class Operations:
             return await self._down(hurry=bool(params.get("hurry")))
 
     async def _down(self, *, hurry: bool) -> dict[str, Any]:
+        supervisor = self._supervisor
+        stopped = [name for name in supervisor.graph.units if name in supervisor.pids()]
+        supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
+        result = await self._stopped(stopped, hurry=hurry)
+        self.leave.set()
+        return result
+
+    async def _stopped(self, names: Sequence[str], *, hurry: bool) -> dict[str, Any]:
+        """Return the result of a stop of the whole stack once it is through: `names` are those that ran."""
         self._downs += 1
         supervisor = self._supervisor
         try:
-            stopped = [name for name in supervisor.graph.units if name in supervisor.pids()]
-            supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
             await gone(supervisor, list(supervisor.graph.units))
             left = await supervisor.sweep_all()
             await supervisor.hooks_finished(hurry=hurry)
         finally:
             self._downs -= 1
         units = supervisor.describe()
-        supervisor.note(None, "down", f"{len(stopped)} units stopped")
-        self.leave.set()
+        supervisor.note(None, "down", f"{len(names)} units stopped")
         return {
-            "stopped": stopped,
+            "stopped": list(names),
             "units": units,
             "leftovers": {str(pid): command for pid, command in left.items()},
         }
+
+    async def halt(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
+        """Stop every unit, whatever is attached, because of a latch on disk, run `on_halt`, and leave.
+
+        Params: `hurry` as in `down`, whose result it has. While it lasts, the client is told `alive` again and again.
+        Raises RefusedError when nothing is latched.
+        """
+        if self._supervisor.latched() is None and self._halting is None:
+            raise RefusedError(f"{self._supervisor.stack} is not halted: there is no latch")
+        with listening(self._supervisor, connection), beating(connection):
+            result = await asyncio.shield(self._obey(hurry=bool(params.get("hurry"))))
+        self.leave.set()
+        return result
+
+    def obey(self) -> None:
+        """Do what `halt` does because a latch was found on disk."""
+        self._obey(hurry=False)
+
+    def _obey(self, *, hurry: bool) -> asyncio.Task[dict[str, Any]]:
+        supervisor = self._supervisor
+        if self._halting is None or hurry:
+            supervisor.halt(str(supervisor.latched() or "halted"), hurry=hurry)
+        if self._halting is None:
+            self._halting = asyncio.get_running_loop().create_task(self._halted())
+        return self._halting
+
+    async def _halted(self) -> dict[str, Any]:
+        result = await self._stopped(self._supervisor.halted_units, hurry=False)
+        asyncio.get_running_loop().call_later(_LINGER, self.leave.set)
+        return result
 
     async def terminate(self, *, hurry: bool) -> None:
         """Do what SIGTERM asks for: an ordered down."""

@@ -42,6 +42,7 @@ class Orders:
         `started` those that were not wanted before.
         """
         supervisor = self._supervisor
+        supervisor.refuse_halted()
         names, timeout = self._named(params), seconds(params)
         chosen = needed(supervisor.graph.specs, names)
         begun = tuple(name for name in chosen if not supervisor.graph.units[name].wanted)
@@ -87,6 +88,7 @@ class Orders:
         and got another process. Raises RefusedError for a foreign bot, and for a unit that is not ours to restart.
         """
         supervisor = self._supervisor
+        supervisor.refuse_halted()
         names, timeout = self._named(params), seconds(params)
         for name in names:
             if supervisor.graph.specs[name].external:
@@ -118,7 +120,10 @@ class Orders:
 
     async def _settled(self, names: Collection[str], timeout: float | None) -> list[str]:  # noqa: ASYNC109 - a request's own
         specs = [spec for name, spec in self._supervisor.graph.specs.items() if name in names]
-        return await settled(self._supervisor, specs, timeout, self._leaving)
+        blocked = await settled(self._supervisor, specs, timeout, self._leaving)
+        if self._supervisor.graph.halted is not None:
+            self._supervisor.refuse_halted()
+        return blocked
 
     def _named(self, params: dict[str, Any]) -> tuple[str, ...]:
         """Return the units that are meant. Raises RefusedError while the stack goes down, UsageError."""

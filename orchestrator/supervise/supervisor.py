@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Kind, Level
 from orchestrator.errors import RefusedError
-from orchestrator.supervise import alarms, watch
+from orchestrator.supervise import alarms, halt, watch
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, started_from
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.graph import Graph, Todo
+    from orchestrator.supervise.halt import Halt
     from orchestrator.supervise.unit import Action, Event
 
 
@@ -74,6 +75,9 @@ class Supervisor:
         self.graph: Graph = rules.Graph()
         self.watch = watch.Watch(Names())
         self.started = time.time()
+        self.obey: Callable[[], None] = lambda: None
+        self.halted_units: tuple[str, ...] = ()
+        self._home = home
         self._loop = asyncio.get_running_loop()
         self._prefix = prefix
         self._journal = Journal(home.journal)
@@ -106,7 +110,7 @@ class Supervisor:
         )
         self._hooks = Hooks(self._spared, self.note)
         self._renewal = Renewal(lambda: self.graph, self._processes, feed=self.feed, note=self.note)
-        self._vigil = Vigil(home.units)
+        self._vigil = Vigil(home.units, self._look_at_latch)
         self._release: Callable[[int], None] = lambda _: None
         self._inbox: deque[tuple[str, Event]] = deque()
         self._draining = False
@@ -158,6 +162,9 @@ class Supervisor:
         if adoption.processes or adoption.external:
             self._roster.keep()
         self._vigil.keep()
+        latched = self.latched()
+        if latched is not None:
+            self.halt(str(latched))
         self._leftovers.end_strays()
         for name, end in adoption.ended.items():
             self.note(name, "adopted", f"pid {end.id.pid}, which had ended: {ending(end.code)}")
@@ -224,6 +231,41 @@ class Supervisor:
         known = [name for name in names if name in self.graph.units]
         self._become(rules.stop(self.graph, known, reason, self.now(), hurry=hurry))
         self._drain()
+
+    def latched(self) -> Halt | None:
+        """Return what keeps the stack down, None when nothing does."""
+        return halt.latched(self._home)
+
+    def refuse_halted(self) -> None:
+        """Raise RefusedError when the stack is halted."""
+        latched = self.latched()
+        if latched is not None:
+            raise halt.refusal(self.stack, latched)
+        if self.graph.halted is not None:
+            raise RefusedError(f"{self.stack} was {self.graph.halted}", hint="it has been released: try again")
+
+    def halt(self, why: str, *, hurry: bool = False) -> None:
+        """Stop everything, dependents first, and start nothing any more, whoever asks."""
+        if self.graph.halted is None:
+            self.halted_units = tuple(name for name in self.graph.units if name in self._processes)
+            self.note(None, "halted", why)
+        self._become(rules.halt(self.graph, self.graph.halted or why, self.now(), hurry=hurry))
+        self._drain()
+
+    def latch(self, reason: str, by: str) -> None:
+        """Halt this stack as `hftstack halt --stack` does; `by` is what takes the place of a user's name."""
+        try:
+            why = str(halt.latch(self._home, reason, by))
+        except halt.LatchError as error:
+            self.note(None, "record", str(error))
+            why = f"halted by {by}: {reason}"
+        self.note(None, "halt", why)
+        self.obey()
+
+    def _look_at_latch(self) -> None:
+        """Find a latch whose owner did not get as far as telling us."""
+        if self.graph.halted is None and halt.is_latched(self._home):
+            self.obey()
 
     def strangers(self) -> list[tuple[str, int]]:
         """Return (connector, pid) of each foreign process attached to a channel of ours as a bot."""
@@ -380,6 +422,10 @@ class Supervisor:
         return self._termination.terminate(process)
 
     def _spawn(self, name: str, spec: UnitSpec) -> None:
+        if halt.is_latched(self._home):
+            self._inbox.append((name, SpawnFailed(str(self.latched()), refused=True)))
+            self._loop.call_soon(self.obey)
+            return
         try:
             self._starter.clear(name, spec, retries=self.graph.units[name].retries)
             gated = self._standbys.take(name, spec) or self._starter.prepare(name, spec)
@@ -412,7 +458,8 @@ class Supervisor:
         """Tell the operator's hooks of an event that is for them."""
         if self.deployment is not None:
             for hook in alarms.hooks(event, self.deployment, self.graph):
-                self._hooks.tell(hook, alarms.message(event, self.deployment, self.graph))
+                message = alarms.message(event, self.deployment, self.graph)
+                self._hooks.tell(hook, message, urgent=alarms.is_urgent(event, self.graph))
 
     def _observe(self, name: str, spec: UnitSpec, process: Process) -> None:
         match spec.kind:

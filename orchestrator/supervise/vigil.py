@@ -12,6 +12,7 @@ from orchestrator.supervise.records import Intent
 from orchestrator.supervise.report import instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from orchestrator.supervise.records import Intents
@@ -22,8 +23,10 @@ _EVERY: Final = 5.0
 class Vigil:
     """Marks a file in memory every few seconds. `last` is the last mark of whoever supervised before, None without."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, look: Callable[[], None] = lambda: None) -> None:
+        """`file` is what is marked; `look` is called as often."""
         self._file = file
+        self._look = look
         self._timer: asyncio.TimerHandle | None = None
         self.last: float | None = None
         with suppress(OSError):
@@ -42,6 +45,7 @@ class Vigil:
         """Mark now and from now on."""
         self._mark()
         self._timer = asyncio.get_running_loop().call_later(_EVERY, self.keep)
+        self._look()
 
     def end(self) -> None:
         """Mark for the last time."""

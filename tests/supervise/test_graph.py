@@ -51,6 +51,9 @@ class Stage:
     def stop(self, *names: str, hurry: bool = False) -> Stage:
         return self._take(graphs.stop(self.graph, names or tuple(self.graph.units), "down", self.now, hurry=hurry))
 
+    def halt(self) -> Stage:
+        return self._take(graphs.halt(self.graph, "halted", self.now))
+
     def start(self, *names: str) -> Stage:
         return self._take(graphs.start(self.graph, names, self.now))
 
@@ -849,3 +852,22 @@ def test_a_bot_follows_an_operators_restart_as_its_edge_says(choice: OnRestart, 
     assert stage.graph.units["bf"].state is State.UP
     assert stage.graph.units["mm"].state is state
     assert (stage.graph.units["mm"].born > born) == (choice is OnRestart.RESTART)
+
+
+def test_a_halt_stops_bots_first_and_clears_what_had_failed() -> None:
+    stage = _trading().exit("nn", code=3).halt()
+    assert stage.graph.units["bf"].stopping is not None
+    assert stage.graph.units["bf"].stopping.begun is None
+    stage.end().end().end()
+
+    assert {unit.state for unit in stage.graph.units.values()} == {State.STOPPED}
+
+
+def test_nothing_of_a_halted_stack_is_started_whoever_asks() -> None:
+    stage = Stage().apply(connector("bf"), bot("mm", "bf")).climb()
+    stage.restart("bf").exit("mm", code=0).exit("bf").halt()
+    stage.start("bf").restart("mm").apply(connector("bf"), bot("mm", "bf"), service("new")).on("bf", Start())
+    stage.exit("bf").climb()
+
+    assert {unit.state for unit in stage.graph.units.values()} == {State.STOPPED}
+    assert not any(unit.wanted or unit.alive for unit in stage.graph.units.values())

@@ -190,6 +190,7 @@ class Stack(RuleBasedStateMachine):
 
     def _spawn(self, name: str, wanted: UnitSpec) -> None:
         assert name not in self.processes, "a second live process of one unit"
+        assert self.graph.halted is None, "started although halted"
         assert not wanted.external
         for edge in wanted.depends_on:
             if self.graph.units[edge.unit].state is State.FINISHED:
@@ -390,6 +391,14 @@ class Stack(RuleBasedStateMachine):
                 self.processes[name].hurried = True
         self.take(graphs.stop(self.graph, below, "stop", self.now, hurry=hurry))
 
+    @rule(hurry=st.booleans(), chance=st.integers(0, 5))
+    def somebody_halts_it(self, hurry: bool, chance: int) -> None:  # noqa: FBT001 - hypothesis calls it by keyword
+        if chance == 5:
+            self.asked(self.graph.units)
+            for process in self.processes.values():
+                process.hurried |= hurry
+            self.take(graphs.halt(self.graph, "halted", self.now, hurry=hurry))
+
     @rule(name=st.sampled_from(sorted(BY_HAND)))
     def somebody_starts_one(self, name: str) -> None:
         wanted = self.graph.specs.get(name)
@@ -409,6 +418,10 @@ class Stack(RuleBasedStateMachine):
             self.feed(name, Recycle("age", counted=False))
 
     # --- what must hold
+
+    @invariant()
+    def nothing_of_a_halted_stack_is_wanted(self) -> None:
+        assert self.graph.halted is None or not any(unit.wanted for unit in self.graph.units.values())
 
     @invariant()
     def a_unit_is_alive_when_its_process_is(self) -> None:
