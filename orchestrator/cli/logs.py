@@ -10,7 +10,7 @@ import click
 from orchestrator.cli import arguments, target, terminal, times
 from orchestrator.cli.verb import Verb
 from orchestrator.errors import InterruptedByUserError, UsageError
-from orchestrator.observe import logs, selection
+from orchestrator.observe import following, logs, selection
 
 if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
@@ -31,7 +31,8 @@ def command(units: tuple[str, ...], stack: str | None, since: int | None, count:
     Without units, all of them. --since goes by the UTC times that lines begin with (RFC 3339); a line without one
     belongs to the line before it, and a start that writes none is shown whole when it wrote anything since then. -f
     begins with the last 10 lines of each unless --since or --tail say otherwise, goes on over restarts of the units and
-    of the supervisor, and ends with Ctrl-C.
+    of the supervisor, and ends with Ctrl-C. Archives are read as if nothing had been rotated; output that had to be
+    given up on a full disk is told on stderr.
     """
     home = _stack(stack)
     known = logs.units(home)
@@ -40,14 +41,16 @@ def command(units: tuple[str, ...], stack: str | None, since: int | None, count:
     width = max(map(len, shown), default=0)
     if follow and count is None and since is None:
         count = _FIRST
-    followers = [logs.Follower(home, unit) for unit in shown] if follow else []
+    followers = [following.Follower(home, unit) for unit in shown] if follow else []
     for unit, line in logs.history(home, shown, count, since, before=followers):
         _print(unit, line, shown, width)
+    for unit in shown:
+        _lost(unit, logs.lost(home, unit))
     if not follow:
         return 0
     sys.stdout.flush()
     try:
-        for unit, line in logs.follow(followers):
+        for unit, line in following.follow(followers, _lost):
             _print(unit, line, shown, width)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -64,6 +67,12 @@ def _stack(wanted: str | None) -> StackHome:
         if wanted is not None or len(home.stacks()) != 1 or any(map(selection.runs, map(home.stack, home.stacks()))):
             raise
         return home.stack(home.stacks()[0])
+
+
+def _lost(unit: str, count: int) -> None:
+    if count:
+        sys.stdout.flush()
+        terminal.say(f"warning: {unit}: {count} bytes of its output were given up, for want of room on the disk")
 
 
 def _print(unit: str, line: str, shown: list[str], width: int) -> None:

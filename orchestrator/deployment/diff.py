@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment, UnitSpec
 
-_ADOPTED: Final = ("depends_on", "health", "restart", "grace", "ready", "target", "streams", "attaches", "hooks")
+_ADOPTED: Final = (
+    "depends_on",
+    "health",
+    "restart",
+    "grace",
+    "ready",
+    "target",
+    "streams",
+    "attaches",
+    "hooks",
+    "logs",
+)
 _RESTARTED: Final = ("external", "kind", "argv", "cwd", "env", "channel", "resources")
 
 

@@ -160,6 +160,19 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Logs:
+    """How a unit's output is kept on disk. Sizes in bytes, times in seconds.
+
+    What was written since the last archive is archived when it has `max_size` or is `max_age` old. `keep` bounds all
+    that there is of the unit's output.
+    """
+
+    max_size: int = 16 << 20
+    max_age: float = 24 * 3600.0
+    keep: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """Set from outside, by pid, before the unit's program begins. None leaves a thing as it is.
 
@@ -252,6 +265,7 @@ class UnitSpec:
     resources: Resources = field(default_factory=Resources)
     hooks: Hooks = field(default_factory=Hooks)
     external: bool = False
+    logs: Logs = field(default_factory=Logs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import heapq
 import re
-import sys
-import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.observe.output import Output
 from orchestrator.observe.table import cut
+from orchestrator.supervise import archives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.deployment.homes import StackHome
+    from orchestrator.observe.following import Follower
 
-_BLOCK: Final = 1 << 16
-_POLL: Final = 0.1
 _READ_FOR_WORDS: Final = 100
-_ALL: Final = sys.maxsize
 _FIRST_LOOK: Final = 1000
 """Lines from the end in which an instant is looked for first; then ten times as many, and so on."""
 
@@ -29,24 +28,45 @@ _INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def tail(path: Path, count: int, end: int | None = None) -> list[str]:
-    """Return the last `count` lines of a file, without colours; none when it cannot be read.
+def text(line: bytes) -> str:
+    """Return a line without its colours."""
+    return _CONTROL.sub("", line.decode(errors="replace"))
 
-    `end` is the offset in bytes at which the file ends for this, None for its own end.
+
+def tail(path: Path, count: int, end: int | None = None) -> list[str]:
+    """Return the last `count` lines of a log, without colours; none when it cannot be read.
+
+    `end` is the offset in bytes at which the log ends for this, None for its own end.
     """
     try:
-        with path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END) if end is None else end
-            data = b""
-            while end > 0 and data.count(b"\n") <= count:
-                size = min(_BLOCK, end)
-                end -= size
-                file.seek(end)
-                data = file.read(size) + data
+        data = Output(path).last(count, before=end)
     except OSError:
         return []
-    text = data.decode(errors="replace")
-    return [_CONTROL.sub("", line) for line in text.splitlines()[-count:]] if count else []
+    return [_plain(line) for line in _split(data)[-count:]] if count else []
+
+
+def _plain(line: str) -> str:
+    return _CONTROL.sub("", line)
+
+
+def _split(data: bytes) -> list[str]:
+    return data.decode(errors="replace").splitlines()
+
+
+def _whole(path: Path, end: int | None) -> Iterator[str]:
+    """Yield all lines of a log up to `end`, None for its own end; none when it cannot be read."""
+    output, offset, rest = Output(path), 0, b""
+    with suppress(OSError):
+        while end is None or offset < end:
+            offset, data = output.read(offset)
+            if not data:
+                break
+            if end is not None:
+                data = data[: len(data) - max(0, offset - end)]
+            *complete, rest = (rest + data).split(b"\n")
+            for line in complete:
+                yield from map(_plain, _split(line) or [""])
+    yield from map(_plain, _split(rest))
 
 
 def last_words(path: Path, count: int, *, width: int = 160) -> list[str]:
@@ -72,6 +92,14 @@ def units(home: StackHome) -> list[str]:
         return []
 
 
+def lost(home: StackHome, unit: str) -> int:
+    """Return how many bytes of a unit's output were given up because the disk was full."""
+    try:
+        return archives.lost_in(home.logs / unit)
+    except OSError:
+        return 0
+
+
 def files(home: StackHome, unit: str) -> list[Path]:
     """Return the logs of a unit, one a start, oldest first."""
     return sorted(path for path in (home.logs / unit).glob("*.log") if path.stem.isdecimal())
@@ -84,8 +112,8 @@ def history(
     since: int | None = None,
     *,
     before: Sequence[Follower] = (),
-) -> list[tuple[str, str]]:
-    """Return (unit, line): the last `count` lines of each unit over its starts, None for all, in the order of time.
+) -> Iterator[tuple[str, str]]:
+    """Yield (unit, line): the last `count` lines of each unit over its starts, None for all, in the order of time.
 
     A line without an instant of its own stands behind the line before it; those of a unit that writes none stand first.
     `since`, in nanoseconds since the epoch, leaves out what was written before: lines by their instants, a start that
@@ -94,12 +122,21 @@ def history(
     followers = {follower.unit: follower for follower in before}
     stamped = []
     for unit in units:
-        instant = ""
-        for place, line in enumerate(_of_starts(_written_files(home, unit, followers.get(unit)), count, since)):
-            found = _INSTANT.match(line)
-            instant = max(instant, found.group(1)) if found else instant
-            stamped.append((instant, unit, place, line))
-    return [(unit, line) for _, unit, _, line in sorted(stamped)]
+        written = _written_files(home, unit, followers.get(unit))
+        if count is None and since is None:
+            stamped.append(_stamped(unit, (line for path, end in written for line in _whole(path, end))))
+        else:
+            stamped.append(_stamped(unit, _of_starts(written, count, since)))
+    for _, unit, _, line in heapq.merge(*stamped):
+        yield unit, line
+
+
+def _stamped(unit: str, lines: Iterable[str]) -> Iterator[tuple[str, str, int, str]]:
+    instant = ""
+    for place, line in enumerate(lines):
+        found = _INSTANT.match(line)
+        instant = max(instant, found.group(1)) if found else instant
+        yield instant, unit, place, line
 
 
 def _written_files(home: StackHome, unit: str, follower: Follower | None) -> list[tuple[Path, int | None]]:
@@ -117,10 +154,8 @@ def _of_starts(written: list[tuple[Path, int | None]], count: int | None, since:
         missing = None if count is None else count - len(lines)
         if missing == 0 or (since is not None and _last_written(path) < since):
             break
-        if since is not None:
-            lines = [*_since(path, since, end), *lines]
-        else:
-            lines = [*tail(path, _ALL if missing is None else missing, end), *lines]
+        found = tail(path, missing or 0, end) if since is None else _since(path, since, end)
+        lines = [*found, *lines]
     return lines if count is None else lines[len(lines) - min(count, len(lines)) :]
 
 
@@ -147,67 +182,3 @@ def _since(path: Path, since: int, end: int | None) -> list[str]:
         if keeps:
             kept.append(line)
     return kept
-
-
-class Follower:
-    """Follows a unit's output over its starts: when a new log appears, the old one is read to its end first."""
-
-    def __init__(self, home: StackHome, unit: str) -> None:
-        """Begin behind the last line that is complete now."""
-        self._home = home
-        self.unit = unit
-        self.path = next(reversed(files(home, unit)), None)
-        self.offset = 0 if self.path is None else _end_of_lines(self.path)
-        self._rest = b""
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines that are complete by now."""
-        while True:
-            yield from self._read()
-            later = [path for path in files(self._home, self.unit) if self.path is None or path > self.path]
-            if not later:
-                return
-            yield from self._read()
-            if self._rest:
-                yield _CONTROL.sub("", self._rest.decode(errors="replace"))
-            self.path, self.offset, self._rest = later[0], 0, b""
-
-    def _read(self) -> Iterator[str]:
-        if self.path is None:
-            return
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                data = file.read()
-        except OSError:
-            return
-        self.offset += len(data)
-        *complete, self._rest = (self._rest + data).split(b"\n")
-        for line in complete:
-            yield _CONTROL.sub("", line.decode(errors="replace"))
-
-
-def _end_of_lines(path: Path) -> int:
-    """Return the offset behind the last line of a file that has an end; 0 when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            while end > 0:
-                begin = max(0, end - _BLOCK)
-                file.seek(begin)
-                found = file.read(end - begin).rfind(b"\n")
-                if found >= 0:
-                    return begin + found + 1
-                end = begin
-    except OSError:
-        pass
-    return 0
-
-
-def follow(followers: Sequence[Follower]) -> Iterator[tuple[str, str]]:
-    """Yield (unit, line) for what they have not yielded yet, for ever."""
-    while True:
-        for follower in followers:
-            for line in follower.lines():
-                yield follower.unit, line
-        time.sleep(_POLL)

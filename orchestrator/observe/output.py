@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
+from orchestrator.supervise.archives import Fate, Span
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from orchestrator.supervise.archives import Archive
 
 _BLOCK: Final = 1 << 16
 
@@ -19,13 +19,15 @@ _BLOCK: Final = 1 << 16
 class Output:
     """The bytes of one log by their offsets, which no rotation moves.
 
-    `lost` counts bytes that nobody can read any more: a full disk, or archives removed to bound the total.
+    `lost` counts bytes that nobody can read any more because the disk was full or an archive is damaged, `aged` those
+    that were removed to bound the whole.
     """
 
     def __init__(self, log: Path) -> None:
         self.log = log
         self.lost = 0
-        self._unpacked: tuple[Archive, bytes] | None = None
+        self.aged = 0
+        self._unpacked: tuple[Span, bytes] | None = None
 
     def size(self) -> int:
         """Return how many bytes were written so far. Raises OSError."""
@@ -38,17 +40,25 @@ class Output:
         """
         while True:
             found = archives.of_log(self.log)
-            archive = next((archive for archive in found if archive.begin <= offset < archive.end), None)
+            covering = [span for span in found if span.begin <= offset < span.end]
+            archive = next((span for span in covering if span.fate is Fate.ARCHIVED), None)
             if archive is not None:
                 try:
                     data = self._archived(archive)[offset - archive.begin :][:most]
                 except FileNotFoundError:  # removed meanwhile, to bound the total
                     continue
-                return offset + len(data), data
-            later = min((archive.begin for archive in found if archive.begin > offset), default=None)
-            if later is not None:
-                self.lost += later - offset
-                offset = later
+                if data:
+                    return offset + len(data), data
+                covering = [Span(archive.start, offset, archive.end, Fate.LOST)]
+            later = min((span.begin for span in found if span.begin > offset), default=None)
+            if covering or later is not None:
+                ends = [span.end for span in covering] or [later or 0]
+                end = min(ends) if later is None else min(*ends, later)
+                if covering and covering[0].fate is Fate.AGED:
+                    self.aged += end - offset
+                else:
+                    self.lost += end - offset
+                offset = end
                 continue
             end, data = self._live(offset, most)
             if offset < archives.begin_of(self.log):
@@ -61,14 +71,15 @@ class Output:
 
     def last(self, count: int, *, before: int | None = None) -> bytes:
         """Return the end of the output that holds at least `count` lines, or all of it. Raises OSError."""
-        end = self.size() if before is None else before
-        begin = end
-        data = b""
-        while begin > 0 and data.count(b"\n") <= count:
+        begin = self.size() if before is None else before
+        parts: list[bytes] = []
+        lines = 0
+        while begin > 0 and lines <= count:
             below = max(0, begin - _BLOCK)
-            data = self._range(below, begin) + data
+            parts.append(self._range(below, begin))
+            lines += parts[-1].count(b"\n")
             begin = below
-        return data
+        return b"".join(reversed(parts))
 
     def _range(self, begin: int, end: int) -> bytes:
         parts = []
@@ -76,12 +87,17 @@ class Output:
             begin, data = self.read(begin, end - begin)
             if not data:
                 break
-            parts.append(data)
+            parts.append(data[: len(data) - max(0, begin - end)])  # what is gone is skipped, perhaps beyond the end
         return b"".join(parts)
 
-    def _archived(self, archive: Archive) -> bytes:
+    def _archived(self, archive: Span) -> bytes:
+        """Return what an archive holds; none of it when it is damaged. Raises OSError."""
         if self._unpacked is None or self._unpacked[0] != archive:
-            self._unpacked = archive, gzip.decompress(archive.path(self.log.parent).read_bytes())
+            packed = archive.path(self.log.parent).read_bytes()
+            try:
+                self._unpacked = archive, gzip.decompress(packed)
+            except (gzip.BadGzipFile, EOFError, zlib.error):
+                self._unpacked = archive, b""
         return self._unpacked[1]
 
     def _live(self, offset: int, most: int) -> tuple[int, bytes]:

@@ -28,6 +28,9 @@ def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool
     if colour:
         coloured = zip(table[1:], status["units"], strict=True)
         table = [f"\x1b[1m{table[0]}\x1b[0m", *(_colour(text, unit) for text, unit in coloured)]
+    for unit in status["units"]:
+        if unit.get("log_lost"):
+            table.append(f"{unit['name']}: {unit['log_lost']} bytes of its output were given up: the disk was full")
     if not status["supervised"]:
         table.append(_unsupervised(status))
     return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Level
-from orchestrator.supervise import records
+from orchestrator.supervise import archives, records
 from orchestrator.supervise.adopt import marked
 from orchestrator.supervise.process import ProcessId, boot_id, identity, members
 from orchestrator.supervise.records import Intent
@@ -47,6 +47,7 @@ def status(home: StackHome) -> dict[str, Any]:
                 "depends_on": [edge.unit for edge in spec.depends_on],
                 "unclean": None,
                 "log": _last_log(home, spec.name),
+                "log_lost": _lost(home, spec.name),
             }
         )
     return {
@@ -73,6 +74,13 @@ def living(home: StackHome) -> dict[str, int]:
 def _last_log(home: StackHome, unit: str) -> str | None:
     logs = sorted((home.logs / unit).glob("*.log"))
     return str(logs[-1]) if logs else None
+
+
+def _lost(home: StackHome, unit: str) -> int:
+    try:
+        return archives.lost_in(home.logs / unit)
+    except OSError:
+        return 0
 
 
 def remains(home: StackHome) -> bool:

@@ -11,6 +11,7 @@ from orchestrator.deployment.model import (
     Kind,
     Level,
     Limit,
+    Logs,
     ReadyCheck,
     Resources,
     Restart,
@@ -57,6 +58,11 @@ def restart(unit: model.Unit) -> Restart:
         max_age=said.max_age,
         window=said.window,
     )
+
+
+def logs(unit: model.Unit) -> Logs:
+    """Return how a unit's output is kept."""
+    return Logs(unit.logs.max_size, unit.logs.max_age, unit.logs.keep)
 
 
 def resources(unit: model.Unit) -> Resources:

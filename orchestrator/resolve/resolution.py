@@ -117,6 +117,7 @@ def _spec(
         grace=unit.stop.grace,
         resources=policies.resources(unit),
         hooks=hooks.hooks(unit.hooks, unit.env),
+        logs=policies.logs(unit),
     )
 
 

@@ -32,7 +32,7 @@ _KEY_ORDER: Final = (
 )  # fmt: skip
 _UNIT_ORDER: Final = (
     "type", "external", "features", "config", "command", "package", "bin", "args", "cwd", "env", "depends_on", "ready",
-    "attached", "health", "restart", "stop", "resources", "hooks", "ignore",
+    "attached", "health", "restart", "stop", "resources", "hooks", "logs", "ignore",
 )  # fmt: skip
 _BY_NAME: Final = frozenset({*SECTIONS, "env", "depends_on", "config", "limits"})
 """Tables whose keys are their author's: in canonical form they are sorted."""

@@ -44,6 +44,7 @@ def _common(stack: Stack, unit: _U, folder: Path) -> _U:
             "health": overlay(unit.health, defaults.health),
             "stop": overlay(unit.stop, defaults.stop, except_for=kept),
             "hooks": overlay(unit.hooks, defaults.hooks),
+            "logs": overlay(unit.logs, defaults.logs),
         }
     )
 

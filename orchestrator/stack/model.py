@@ -25,6 +25,7 @@ from orchestrator.stack.parts import (
     Env,
     Health,
     Hooks,
+    Logs,
     Notify,
     Part,
     Ready,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 SIM = "sim"
 """The type of the embedded simulator's connector and bot."""
 
-NOT_BY_HAND = ("features", "env", "depends_on", "resources", "restart", "stop", "hooks")
+NOT_BY_HAND = ("features", "env", "depends_on", "resources", "restart", "stop", "hooks", "logs")
 """Keys of a connector that say how to run it, which nobody does with an external one."""
 
 Network = Literal["mainnet", "testnet", "demo", "local"]
@@ -79,6 +80,7 @@ class Unit(Part):
     stop: Stop = Field(default_factory=Stop, description="How it is stopped.")
     resources: Resources = Field(default_factory=Resources, description="What the kernel grants it.")
     hooks: Hooks = Field(default_factory=Hooks, description="Programs that are told what became of it.")
+    logs: Logs = Field(default_factory=Logs, description="How its output is kept.")
     ignore: dict[str, str] = Field(
         default_factory=dict,
         description="Rules between units that this one breaks on purpose, each with the reason; see docs/rules.",
@@ -116,7 +118,7 @@ class Connector(Unit):
     external: bool = Field(
         default=False,
         description="It is started by hand: watched, never started or stopped. It then has no features, env, "
-        "depends_on, restart, stop, resources or hooks; its config says where its stream is, and its cwd which "
+        "depends_on, restart, stop, resources, hooks or logs; its config says where its stream is, and its cwd which "
         "iceoryx2 configuration it uses.",
         examples=[True],
     )
@@ -181,6 +183,7 @@ class Defaults(Part):
     health: Health = Field(default_factory=Health, description="For every unit's `health`.")
     stop: Stop = Field(default_factory=Stop, description="For every unit's `stop`.")
     hooks: Hooks = Field(default_factory=Hooks, description="For every unit's `hooks`.")
+    logs: Logs = Field(default_factory=Logs, description="For every unit's `logs`.")
 
 
 @dataclass(frozen=True, slots=True)

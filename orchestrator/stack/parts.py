@@ -26,6 +26,7 @@ from orchestrator.stack.scalars import (
     RegularExpression,
     ResourceLimit,
     Scheduler,
+    Size,
     TcpEndpoint,
     fault,
     nanoseconds,
@@ -217,6 +218,27 @@ class Notify(Part):
     timeout: Annotated[float, seconds(at_least="10ms", at_most="1h")] = Field(
         5.0, description="How long the program may run; then it is killed.", examples=["5s"]
     )
+
+
+class Logs(Part):
+    """How a unit's output is kept on disk: compressed as it is written, without a pipe and without loss.
+
+    `hftstack logs` reads over all of it. What does not fit is removed, the oldest first; on a full disk old output
+    gives way before its time, so that no unit's write fails, and `status` and `logs` say how many bytes were lost.
+    """
+
+    max_size: Annotated[int, Size("64KiB", "1GiB")] = Field(
+        16 << 20, description="How much is written before it is compressed.", examples=["16MiB"]
+    )
+    max_age: Annotated[float, seconds(at_least="1m")] = Field(
+        86_400.0, description="How old output becomes before it is compressed, when it is less than that.",
+        examples=["1h"],
+    )  # fmt: skip
+    keep: Annotated[int, Size("128KiB", "1000GiB")] = Field(
+        256 << 20, description="How much room all output of the unit may take on the disk, over its last 20 starts; at "
+        "least twice `max_size`.",
+        examples=["2GiB"],
+    )  # fmt: skip
 
 
 class Resources(Part):

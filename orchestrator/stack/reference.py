@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.stack import durations, schema
+from orchestrator.stack import durations, schema, sizes
 from orchestrator.stack.model import Bot, Connector, Defaults, Program, Service, Stack, Unit
 from orchestrator.stack.parts import (
     Backoff,
@@ -18,6 +18,7 @@ from orchestrator.stack.parts import (
     Health,
     Hooks,
     Limit,
+    Logs,
     Notify,
     Part,
     Ready,
@@ -50,6 +51,7 @@ TABLES: Final[dict[type[Part], str]] = {
     Stop: "stop",
     Resources: "resources",
     Hooks: "hooks",
+    Logs: "logs",
     Connector: "connectors",
     Program: "Services and bots",
     Service: "services",
@@ -73,6 +75,8 @@ tags, and a file is one document. Anchors, aliases and `<<` work. Keys at the to
 what anchors share.
 
 **Durations** are text: `250ms`, `10s`, `1m30s`; the units are ns, us, ms, s, m, h, d.
+
+**Sizes** are text: `16MiB`, `1.5GB`; the units are B, kB, MB, GB and KiB, MiB, GiB.
 
 **Variables.** `${VAR}`, `${VAR:-default}`, `${VAR:?message}` work in text, and `$$` is a dollar sign. They do not work
 in the network, the name, extends, types, features, dependencies and URLs: a reviewer must see those.
@@ -169,7 +173,10 @@ class _Reference:
             return ("whole number" if words["type"] == "integer" else "number") + _bounds(words)
         if words.get("type") == "boolean":
             return "`true` or `false`"
-        return "duration" if words.get("pattern", "").startswith(durations.PATTERN) else "text"
+        pattern = words.get("pattern", "")
+        if pattern.startswith(sizes.PATTERN):
+            return "size"
+        return "duration" if pattern.startswith(durations.PATTERN) else "text"
 
 
 def _bounds(words: JsonSchemaValue) -> str:

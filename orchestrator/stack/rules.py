@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import Kind
-from orchestrator.stack import graph
+from orchestrator.stack import graph, sizes
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.declared import KINDS, view_of
 from orchestrator.stack.document import Finding, quote
@@ -312,5 +312,14 @@ def check_merged(stack: Stack) -> Iterator[Finding]:
                 f"backoff begins at {backoff.initial:g}s, which is longer than its max of {backoff.maximum:g}s",
                 "write initial and max together",
                 "backoff-range",
+                on_key=True,
+            )
+        if unit.logs.keep < 2 * unit.logs.max_size:
+            yield Finding(
+                json_pointer.join((sections[kind], name, "logs")),
+                f"keep is {sizes.render(unit.logs.keep)}, less than twice a max_size of "
+                f"{sizes.render(unit.logs.max_size)}",
+                "raise keep or lower max_size, and write both together",
+                "logs-keep",
                 on_key=True,
             )

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, PlainSerialize
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from orchestrator.deployment.model import Alarm, Endpoint, Window
-from orchestrator.stack import durations
+from orchestrator.stack import durations, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ _TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})"
 _LAST_PORT: Final = 65535
 _WINDOW: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) UTC")
 _DURATION_HINT: Final = "write it as 250ms, 10s, 5m or 1m30s; the units are ns, us, ms, s, m, h, d"
+_SIZE_HINT: Final = "write it as 16MiB, 1.5GB or 512B; the units are B, kB, MB, GB, KiB, MiB, GiB"
 
 RESERVED_ENV: Final = {
     "HFTSTACK_UNIT": "remove it: hftstack marks its units with this variable",
@@ -247,6 +248,42 @@ def seconds(at_least: str = "0s", at_most: str = "366d") -> _Duration:
 def nanoseconds(at_least: str = "0s", at_most: str = "366d") -> _Duration:
     """Return the type of a duration that becomes nanoseconds."""
     return _Duration(lambda value: _nanoseconds(value, at_least, at_most), 1)
+
+
+def _bytes(value: object, at_least: str, at_most: str) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise fault("size", "is a number, not a size", f"add the unit: {value}MiB or {value}B")
+    if not isinstance(value, str):
+        raise fault("size", "is not a size", _SIZE_HINT)
+    try:
+        result = sizes.parse(value)
+    except ValueError:
+        raise fault("size", "is not a size", _SIZE_HINT) from None
+    if result < sizes.parse(at_least):
+        raise fault("size-range", f"is less than {at_least}", f"write at least {at_least}")
+    if result > sizes.parse(at_most):
+        raise fault("size-range", f"is more than {at_most}", f"write at most {at_most}")
+    return result
+
+
+_SizeText = Annotated[str, Field(pattern=sizes.PATTERN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size that becomes bytes; as JSON it is text again."""
+
+    at_least: str
+    at_most: str
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        validator = PlainValidator(self._validate, json_schema_input_type=_SizeText)
+        schema = validator.__get_pydantic_core_schema__(source, handler)
+        serialization = core_schema.plain_serializer_function_ser_schema(sizes.render, when_used="json")
+        return {**schema, "serialization": serialization}
+
+    def _validate(self, value: object) -> int:
+        return _bytes(value, self.at_least, self.at_most)
 
 
 def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from orchestrator.stack import durations, inheritance
+from orchestrator.stack import durations, inheritance, sizes
 from orchestrator.stack.model import Stack
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Generator(GenerateJsonSchema):
             result.pop("default", None)
         elif result.get("type") == "string" and isinstance(default, float):
             result["default"] = durations.render(round(default * 1e9))
+        elif result.get("type") == "string" and isinstance(default, int):
+            result["default"] = sizes.render(default)
         return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _UNKNOWN_GRACE: Final = 60.0
 """Seconds for a unit of which nothing is known: it may be a bot that flattens."""
+
+_LATER: Final = ("logs",)
+"""Fields that a running process takes up, and that markers of an earlier version know nothing of."""
 
 _TOKEN_PARTS: Final = 3
 """Of a marker's token: what the process was started from, a number that is its own, and when it began."""
@@ -65,7 +69,11 @@ def digest(spec: UnitSpec) -> str:
         grace=0.0,
         hooks=Hooks(),
     )
-    return hashlib.sha256(codec.encode(started).encode()).hexdigest()[:16]
+    plain = codec.plain(started)
+    for name in _LATER:
+        del plain[name]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def adopt(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import archives
+from orchestrator.supervise import logroom, rotation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _KEPT: Final = 20
+_FIRST: Final = 256 << 10
+"""Bytes that are set aside for a start's output until the keeper of logs has looked at it."""
 
 
 class LogFiles:
@@ -22,7 +25,11 @@ class LogFiles:
         self._known: dict[str, list[Path]] = {}
 
     def new(self, unit: str) -> Path:
-        """Return the log of a unit's next start, created empty, and remove the oldest. Raises OSError."""
+        """Return the log of a unit's next start, created empty, and remove the oldest.
+
+        It has a little room set aside for it: on a full disk, where old output cannot give way, there is no log. Raises
+        OSError.
+        """
         known = self._of(unit)
         number = int(known[-1].stem) + 1 if known else 1
         path = self._directory / unit / f"{number:08}.log"
@@ -31,12 +38,11 @@ class LogFiles:
         except FileNotFoundError:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create(path)
+        self._secure(unit, path)
         known.append(path)
         while len(known) > _KEPT:
             with suppress(OSError):
-                for archive in archives.of_log(known[0]):
-                    archive.path(known[0].parent).unlink()
-                known[0].unlink()
+                logroom.remove_start(known[0].parent, known[0].stem)
             del known[0]
         return path
 
@@ -44,6 +50,20 @@ class LogFiles:
         """Return the log of the unit's last start; None when it was never started."""
         known = self._of(unit)
         return str(known[-1]) if known else None
+
+    def _secure(self, unit: str, path: Path) -> None:
+        """Set the first bytes of a log aside, if need be at the cost of older output."""
+        size = max(min(_FIRST, logroom.free(path) // 8), logroom.LEAST)
+        while True:
+            try:
+                rotation.reserve(path, size)
+            except OSError as error:
+                full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+                if not full or logroom.give_way(self._directory, unit) is None:
+                    path.unlink()
+                    raise
+            else:
+                return
 
     def _of(self, unit: str) -> list[Path]:
         known = self._known.get(unit)

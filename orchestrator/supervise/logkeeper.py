@@ -1,165 +1,213 @@
 """Keeping logs bounded while units write them: rotated by size and age, a reserve on the disk, a bound on the whole.
 
-Looking is a `stat` a log; what takes longer happens in a thread, for one log at a time.
+A pass over all units is a `stat` of each log. What is written since the last archive is archived in slices; on a full
+disk old output is given up for new, and counted, so that no unit's write fails.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import archives, rotation
+from orchestrator.supervise import archives, logroom, rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
+    from orchestrator.deployment.model import Logs
     from orchestrator.supervise.process import Process
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_SHARE: Final = 64
-_LEAST: Final = 16 << 10
-_SOONEST: Final = 0.1
-_LATEST: Final = 5.0
+RESERVE: Final = 1 << 20
+"""Bytes that are set aside past a log's end, where an eighth of what is free is as much."""
 
+LATEST: Final = 5.0
+"""Seconds between two looks at logs that hardly grow."""
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How large and how old logs may grow. Sizes in bytes, times in seconds.
-
-    `size` or `age` makes an archive of what was written since the last one. `behind` is how much may wait for that
-    where the disk is full or the writer is faster. `total` bounds the archives of a unit. `reserve` is set aside past a
-    log's end, but not more than a sixty-fourth of what is free, or 16 KiB.
-    """
-
-    size: int = 16 << 20
-    age: float = 24 * 3600.0
-    behind: int = 128 << 20
-    total: int = 256 << 20
-    reserve: int = 1 << 20
+_SOONEST: Final = 0.02
+_TIGHT: Final = 0.25
+_LITTLE: Final = 64 << 20
+_SLICE: Final = 16 << 20
+_TOLD_AGAIN: Final = 10.0
+_TRIED_AGAIN: Final = 10.0
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What is remembered of the log that a unit writes."""
+    """What is remembered of the log that a unit writes. `until` is where the rotation under way ends."""
 
     log: Path
-    begin: int = 0
-    since: float = 0.0
+    begin: int
+    since: float
+    looked: float
+    until: int = 0
     size: int = 0
-    looked: float = 0.0
     reserve: int = 0
-    reserved: int | None = 0
+    reserved: int = 0
+    rotates_from: float = 0.0
+    can: bool = True
 
 
 class LogKeeper:
-    """Tends the logs of the units that run. `units` is shared with whoever starts and ends them."""
+    """Tends the logs of the units that run. `units` is shared with whoever starts and ends them.
+
+    `logs` is the folder that has one for each unit; `bounds` says what holds for a unit; `note` hears what happens to
+    its output.
+    """
 
     def __init__(
         self,
         units: Mapping[str, Process],
-        note: Callable[[str | None, str, str], None],
-        bounds: Bounds | None = None,
+        logs: Path,
+        bounds: Callable[[str], Logs],
+        note: Callable[[str, str, str], None],
     ) -> None:
         self._units = units
+        self._logs = logs
+        self._bounds = bounds
         self._note = note
-        self._bounds = bounds or Bounds()
-        self._loop = asyncio.get_running_loop()
         self._kept: dict[str, _Kept] = {}
-        self._told: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
+        self._lost: dict[str, int] = {}
+        self._untold: dict[str, int] = {}
+        self._told_at: dict[str, float] = {}
 
-    async def keep(self) -> None:
-        """Tend the logs until cancelled."""
-        while True:
-            due = _LATEST
-            for unit, log in self._logs():
-                due = min(due, await self._tend(unit, log))
-            for gone in self._kept.keys() - self._units.keys():
-                del self._kept[gone]
-            await asyncio.sleep(max(due, _SOONEST))
+    def look(self, now: float) -> float:
+        """Do what is due for each log, `now` by a monotonic clock in seconds. Returns in how many to look again."""
+        due = LATEST
+        for unit, process in list(self._units.items()):
+            if process.log is None or not process.log.endswith(".log"):
+                continue
+            try:
+                due = min(due, self._tend(unit, Path(process.log), now))
+            except FileNotFoundError:
+                self._kept.pop(unit, None)  # a start so old that it was removed, or a folder that somebody removed
+            except OSError as error:
+                self._once(unit, f"cannot look after {process.log}: {error.strerror}")
+        for unit in list(self._untold):
+            self._tell(unit, now)
+        for gone in self._kept.keys() - self._units.keys():
+            self._leave(self._kept.pop(gone).log)
+        return max(due, _SOONEST)
 
-    def _logs(self) -> list[tuple[str, Path]]:
-        logs = ((unit, process.log) for unit, process in self._units.items())
-        return [(unit, Path(log)) for unit, log in logs if log is not None and log.endswith(".log")]
+    def lost(self, unit: str) -> int:
+        """Return how many bytes of the unit's output were given up, over the starts of which there still is a log."""
+        return self._lost.get(unit, 0)
 
-    async def _tend(self, unit: str, log: Path) -> float:
-        """Do what is due for a log. Returns in how many seconds to look again."""
-        now = self._loop.time()
-        try:
-            kept = self._kept.get(unit)
-            if kept is None or kept.log != log:
-                await asyncio.to_thread(rotation.repair, log.parent)
-                kept = self._kept[unit] = _Kept(log, archives.begin_of(log), since=now, looked=now)
-            size = log.stat().st_size
-            rate = max(0, size - kept.size) / max(now - kept.looked, _SOONEST)
-            kept.size, kept.looked = size, now
+    def _tend(self, unit: str, log: Path, now: float) -> float:
+        kept = self._kept.get(unit)
+        if kept is None or kept.log != log:
+            kept = self._begin(unit, log, now)
+        size = log.stat().st_size
+        rate = max(0, size - kept.size) / max(now - kept.looked, _SOONEST)
+        kept.size, kept.looked = size, now
+        if not kept.can:
+            return LATEST
+        if kept.reserved - size <= kept.reserve // 2:
             self._reserve(unit, kept)
-            if size - kept.begin >= self._bounds.size or (size > kept.begin and now - kept.since >= self._bounds.age):
-                await self._rotate(unit, kept)
-        except OSError as error:
-            self._once(unit, f"cannot look after {log}: {error.strerror}")
-            return _LATEST
-        return _LATEST if rate <= 0 else min(_LATEST, self._bounds.reserve / 4 / rate)
+        bounds = self._bounds(unit)
+        old = size > kept.begin and now - kept.since >= bounds.max_age
+        if (size - kept.begin >= bounds.max_size or old) and kept.until <= kept.begin:
+            kept.until = size
+        if kept.until > kept.begin and now >= kept.rotates_from:
+            self._rotate(unit, kept, bounds, now)
+        if kept.until > kept.begin and now >= kept.rotates_from:
+            return 0.0
+        due = LATEST if rate <= 0 else (kept.reserved - size) / 4 / rate
+        return min(due, _TIGHT) if logroom.free(log) < _LITTLE else due
 
-    async def _rotate(self, unit: str, kept: _Kept) -> None:
+    def _begin(self, unit: str, log: Path, now: float) -> _Kept:
+        """Know a log; finish what a crash has left in its folder."""
+        for other in sorted(log.parent.glob("*.log")):
+            if other != log:
+                self._leave(other)
+        rotation.repair(log.parent)
+        self._lost[unit] = archives.lost_in(log.parent)
+        kept = self._kept[unit] = _Kept(log, archives.begin_of(log), since=now, looked=now, size=log.stat().st_size)
+        self._bound(unit, kept, self._bounds(unit))
+        return kept
+
+    def _rotate(self, unit: str, kept: _Kept, bounds: Logs, now: float) -> None:
+        before = kept.begin
         try:
-            await asyncio.to_thread(_run, rotation.rotate(kept.log, most=self._bounds.size))
-            self._bound(kept.log.parent)
+            for _ in rotation.rotate(kept.log, most=min(kept.until - before, _SLICE, bounds.max_size)):
+                pass
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno in _CANNOT:
+                kept.can = False
+                self._once(unit, f"{kept.log.parent} is on a file system without fallocate(2): logs are not rotated")
+                return
+            if error.errno not in _NO_ROOM:
                 raise
             self._once(unit, "the disk is full: its output is not archived")
-        before, kept.begin = kept.begin, archives.begin_of(kept.log)
+            kept.rotates_from = now + _TRIED_AGAIN
+        kept.begin = archives.begin_of(kept.log)
         if kept.begin > before:
-            kept.since = self._loop.time()
-        if kept.size - kept.begin > self._bounds.behind:
-            self._drop(unit, kept)
+            kept.since = now
+        elif kept.rotates_from <= now:  # a line that has no end yet
+            kept.until = 0
+        self._bound(unit, kept, bounds)
+
+    def _bound(self, unit: str, kept: _Kept, bounds: Logs) -> None:
+        """Keep all that there is of a unit's output within its bound: the oldest goes first."""
+        over = logroom.remove_oldest(kept.log, bounds.keep, kept.reserve)
+        if over > 0:
+            self._drop(unit, kept, bounds.keep // 2)
 
     def _reserve(self, unit: str, kept: _Kept) -> None:
-        if kept.reserved is None or kept.reserved - kept.size > kept.reserve // 2:
-            return
-        for _ in range(2):
-            size = min(self._bounds.reserve, max(_free(kept.log) // _SHARE, _LEAST))
+        size = max(min(RESERVE, logroom.free(kept.log) // 8), kept.reserve, logroom.LEAST)
+        while True:
             try:
-                can = rotation.reserve(kept.log, size)
+                kept.can = rotation.reserve(kept.log, size)
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in _NO_ROOM:
                     raise
                 self._once(unit, "the disk is full: old output is given up for new")
-                self._bound(kept.log.parent, keep=0)
-                self._drop(unit, kept)
+                if self._make_room(unit, kept, size):
+                    continue
+                if size <= logroom.LEAST:
+                    self._once(unit, "the disk is full, and no old output is left to give up: its next write may fail")
+                    return
+                size = max(size // 4, logroom.LEAST)
             else:
-                kept.reserve, kept.reserved = size, kept.size + size if can else None
+                kept.reserve, kept.reserved = size, kept.size + size
                 return
 
-    def _drop(self, unit: str, kept: _Kept) -> None:
-        lost = rotation.drop(kept.log, keep=self._bounds.reserve // 2)
-        if lost:
-            self._note(unit, "log-lost", f"{lost} bytes of output were given up: the disk is full, or it is too fast")
+    def _make_room(self, unit: str, kept: _Kept, size: int) -> bool:
+        """Give up what is oldest; tells whether there was anything."""
+        span = logroom.give_way(self._logs, unit)
+        if span is None:
+            return self._drop(unit, kept, size)
+        self._count(span[0], span[1])
+        return True
 
-    def _bound(self, folder: Path, *, keep: int | None = None) -> None:
-        """Remove the oldest archives of a unit until they are within the bound."""
-        left = self._bounds.total if keep is None else keep
-        for archive in reversed(archives.in_folder(folder)):
-            path = archive.path(folder)
-            left -= path.stat().st_size
-            if left < 0:
-                path.unlink(missing_ok=True)
+    def _drop(self, unit: str, kept: _Kept, keep: int) -> bool:
+        lost = rotation.drop(kept.log, keep=keep)
+        kept.begin = archives.begin_of(kept.log)
+        self._count(unit, lost)
+        return lost > 0
+
+    def _count(self, unit: str, lost: int) -> None:
+        if lost:
+            self._lost[unit] = self._lost.get(unit, 0) + lost
+            self._untold[unit] = self._untold.get(unit, 0) + lost
+
+    def _tell(self, unit: str, now: float) -> None:
+        if now - self._told_at.get(unit, -_TOLD_AGAIN) >= _TOLD_AGAIN:
+            self._told_at[unit] = now
+            lost = self._untold.pop(unit)
+            self._note(unit, "log-lost", f"{lost} bytes of its output were given up, {self.lost(unit)} in all")
+
+    def _leave(self, log: Path) -> None:
+        """Give back the reserve of a log that nobody writes any more."""
+        with suppress(OSError):
+            rotation.trim(log)
 
     def _once(self, unit: str, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+        if (unit, text) not in self._said:
+            self._said.add((unit, text))
             self._note(unit, "log", text)
-
-
-def _free(path: Path) -> int:
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
-
-
-def _run(steps: Iterator[str]) -> None:
-    for _ in steps:
-        pass

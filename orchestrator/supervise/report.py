@@ -31,9 +31,20 @@ def is_reached(unit: Unit, spec: UnitSpec) -> bool:
 
 
 def describe(
-    name: str, graph: Graph, *, pid: int | None, watch: Watch, log: str | None, now: float, wall: float
+    name: str,
+    graph: Graph,
+    *,
+    pid: int | None,
+    watch: Watch,
+    log: str | None,
+    log_lost: int,
+    now: float,
+    wall: float,
 ) -> dict[str, Any]:
-    """Return one unit's object. `now` is the loop's clock and `wall` the same instant since the epoch, in seconds."""
+    """Return one unit's object.
+
+    `now` is the loop's clock and `wall` the same instant since the epoch, in seconds; `log_lost` is in bytes.
+    """
     unit = graph.units[name]
     spec = graph.used(name)
     view = watch.view(name)
@@ -58,6 +69,7 @@ def describe(
         "depends_on": [edge.unit for edge in spec.depends_on],
         "unclean": unit.unclean,
         "log": log,
+        "log_lost": log_lost,
     }
 
 

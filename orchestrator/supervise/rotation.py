@@ -14,12 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
-from orchestrator.supervise.archives import UNFINISHED, Archive
+from orchestrator.supervise.archives import UNFINISHED, Fate, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _KEEP_SIZE: Final = 0x01
 _PUNCH_HOLE: Final = 0x02
 """fallocate(2): FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE."""
@@ -29,6 +30,7 @@ _LEVEL: Final = 1
 
 _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 16
+_PAGE: Final = 1 << 16
 
 
 def rotate(log: Path, *, most: int) -> Iterator[str]:
@@ -42,7 +44,7 @@ def rotate(log: Path, *, most: int) -> Iterator[str]:
         end = _line_end(descriptor, begin, min(os.fstat(descriptor).st_size, begin + most))
         if end <= begin:
             return
-        archive = Archive(log.stem, begin, end).path(log.parent)
+        archive = Span(log.stem, begin, end).path(log.parent)
         fresh = archive.with_name(archive.name + UNFINISHED)
         try:
             _copy(descriptor, begin, end, fresh)
@@ -64,12 +66,20 @@ def repair(folder: Path) -> None:
     """Finish what a crash has left of rotations in a unit's folder. Raises OSError."""
     for path in folder.glob(f"*{UNFINISHED}"):
         path.unlink(missing_ok=True)
-    ends = {archive.start: archive.end for archive in archives.in_folder(folder)}
+    ends: dict[str, int] = {}
+    for span in archives.in_folder(folder):
+        ends[span.start] = max(span.end, ends.get(span.start, 0))
     for start, end in ends.items():
         with suppress(FileNotFoundError):
             descriptor = os.open(folder / f"{start}.log", os.O_RDWR)
             try:
-                punch(descriptor, 0, end)
+                found = os.fstat(descriptor)
+                if os.lseek(descriptor, 0, os.SEEK_DATA) < end:
+                    punch(descriptor, 0, end)
+                    os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # nothing but holes
+                    raise
             finally:
                 os.close(descriptor)
 
@@ -82,17 +92,28 @@ def drop(log: Path, *, keep: int) -> int:
     descriptor = os.open(log, os.O_RDWR)
     try:
         begin = archives.begin_of(log)
-        with suppress(OSError):
-            begin = os.lseek(descriptor, begin, os.SEEK_DATA)
-        block = os.pread(descriptor, _BLOCK, begin)
-        begin += len(block) - len(block.lstrip(b"\0"))  # a block that was given up in part
         end = _line_end(descriptor, begin, os.fstat(descriptor).st_size - keep)
         if end <= begin:
             return 0
-        punch(descriptor, begin, end - begin)
+        span = Span(log.stem, begin, end, Fate.LOST)
+        try:
+            archives.give_up(log.parent, span)
+        except OSError:  # no room for the mark before there is room
+            punch(descriptor, 0, end)
+            archives.give_up(log.parent, span)
+        else:
+            punch(descriptor, 0, end)
         return end - begin
     finally:
         os.close(descriptor)
+
+
+def trim(log: Path) -> None:
+    """Give back what was set aside past the end of a log that nobody writes any more. Raises OSError."""
+    found = log.stat()
+    if found.st_blocks * 512 > found.st_size + _PAGE:
+        os.truncate(log, found.st_size)
+        os.utime(log, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def reserve(log: Path, size: int) -> bool:
@@ -119,8 +140,7 @@ def punch(descriptor: int, begin: int, length: int) -> None:
 
 
 def _fallocate(descriptor: int, mode: int, begin: int, length: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.fallocate(descriptor, mode, ctypes.c_int64(begin), ctypes.c_int64(length)) != 0:
+    if _LIBC.fallocate(descriptor, mode, ctypes.c_int64(begin), ctypes.c_int64(length)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

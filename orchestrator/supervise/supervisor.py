@@ -18,13 +18,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.deployment.model import Kind, Level
+from orchestrator.deployment.model import Kind, Level, Logs
 from orchestrator.errors import RefusedError
 from orchestrator.supervise import alarms, halt, watch
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, started_from
 from orchestrator.supervise.announcer import Announcer
+from orchestrator.supervise.archivist import Archivist
 from orchestrator.supervise.hooks import Hooks
 from orchestrator.supervise.journal import Journal
 from orchestrator.supervise.ledger import Ledger
@@ -91,6 +92,7 @@ class Supervisor:
         self.listeners.add(self._alarm)
         self._ledger = Ledger(home, processes.boot_id(), self.note)
         self._starter = Starter(home, prefix, self.note)
+        self._archivist = Archivist(self._processes, home.logs, self._log_bounds, self.note)
         self._standbys = Standbys(self._starter, self._spared)
         self._roster = Roster(
             self._processes,
@@ -162,6 +164,7 @@ class Supervisor:
         if adoption.processes or adoption.external:
             self._roster.keep()
         self._vigil.keep()
+        self._archivist.begin()
         latched = self.latched()
         if latched is not None:
             self.halt(str(latched))
@@ -186,6 +189,7 @@ class Supervisor:
         for handle in (self._timer, self._looking):
             if handle is not None:
                 handle.cancel()
+        await self._archivist.end()
         await asyncio.to_thread(self._journal.close)
 
     # What others ask for
@@ -202,6 +206,7 @@ class Supervisor:
         for name, unit in self.graph.units.items():
             if unit.running is not None:
                 self.watch.update(name, unit.running)
+        self._archivist.soon()
         self._drain()
         self._renewal.ask()
 
@@ -312,6 +317,7 @@ class Supervisor:
                 pid=pids.get(name),
                 watch=self.watch,
                 log=self._starter.log_of(name, self._processes.get(name)),
+                log_lost=self._archivist.lost(name),
                 now=now,
                 wall=wall,
             )
@@ -439,6 +445,7 @@ class Supervisor:
         self._roster.watch(name, process)
         gated.open()
         self.note(name, "start")
+        self._archivist.soon()
         self._observe(name, spec, process)
 
     def _appeared(self, name: str) -> None:
@@ -448,6 +455,11 @@ class Supervisor:
         self._inbox.append((name, Appeared()))
         self._observe(name, spec, process)
         self._drain()
+
+    def _log_bounds(self, name: str) -> Logs:
+        """Return how a unit's output is kept; asked by another thread, which sees this graph or the one before."""
+        graph = self.graph
+        return graph.used(name).logs if name in graph.units else Logs()
 
     def _let_go(self, name: str) -> None:
         self._lookout.let_go(name)
@@ -486,3 +498,4 @@ class Supervisor:
         self._told.discard(process)
         self.feed(name, Exited(code))
         self._leftovers.sweep(process)
+        self._archivist.soon()

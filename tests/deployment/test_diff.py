@@ -17,6 +17,7 @@ from orchestrator.deployment.model import (
     Hooks,
     Kind,
     Level,
+    Logs,
     Notify,
     ReadyCheck,
     Resources,
@@ -61,6 +62,7 @@ TAKEN_UP: dict[str, Any] = {
     "restart": Restart(RestartPolicy.NEVER),
     "grace": 1.0,
     "hooks": Hooks(on_failed=HOOK),
+    "logs": Logs(keep=1 << 30),
 }
 # The type is in argv and decides nothing by itself.
 SILENT: dict[str, Any] = {"type": "bybit"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.children import until
 from tests.integration.harness import pair
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _fill(folder: Path) -> None:
-    with suppress(OSError), (folder / "ballast").open("wb", buffering=0) as file:
+    with suppress(OSError), (folder / "ballast").open("ab", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
 
@@ -48,6 +49,9 @@ def test_a_full_disk_stops_no_unit_and_down_still_works(machine: Machine, small:
     os.kill(before["mm"]["pid"], 9)
     after = machine.until_units(lambda units: units["mm"]["state"] == "failed")
     assert after["bf"]["pid"] == before["bf"]["pid"]
+    log = max((machine.state / "logs/mm").glob("*.log"))
+    until(lambda: log.stat().st_blocks * 512 < 1 << 16)  # what was set aside for it is given back
+    _fill(small)
     done = machine.hftstack("up", machine.file)
     assert done.code in {1, 7}, done.said
     assert "No space left" in done.err
@@ -64,3 +68,35 @@ def test_a_dead_supervisors_stack_can_be_stopped_on_a_full_disk(machine: Machine
     done = machine.hftstack("down", "s")
     assert done.code in {0, 5}, done.said
     assert machine.left() == {}
+
+
+_LINES = 20_000
+_CHATTY = f"""\
+n=0
+while [ $n -lt {_LINES} ]; do
+    echo line $n of many
+    n=$((n+1))
+    [ $((n % 100)) != 0 ] || sleep 0.01
+done
+echo end
+exec sleep 1000
+"""
+
+
+def test_what_a_chatty_unit_writes_on_a_full_disk_replaces_what_it_wrote_and_is_told(
+    machine: Machine, small: Path
+) -> None:
+    machine.write(bots={"mm": {"command": [machine.script("chatty", _CHATTY)]}})
+    machine.up()
+    _fill(small)
+    until(lambda: machine.log("mm").endswith("end\n"))
+    unit = machine.until_units(lambda units: units["mm"]["log_lost"])["mm"]
+    assert (unit["state"], unit["restarts"]) == ("up", 0)
+    logs = machine.hftstack("logs", "mm")
+    lines = logs.out.splitlines()
+    assert lines == [*(f"line {number} of many" for number in range(_LINES + 1 - len(lines), _LINES)), "end"]
+    lost = sum(len(f"line {number} of many\n") for number in range(_LINES + 1 - len(lines)))
+    assert f"mm: {lost} bytes of its output were given up" in logs.err
+    assert f"mm: {lost} bytes of its output were given up" in machine.hftstack("status").out
+    machine.down()
+    assert f"mm: {lost} bytes" in machine.hftstack("logs", "mm").err

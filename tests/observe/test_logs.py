@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.deployment.homes import StackHome, locate
-from orchestrator.observe.logs import Follower, files, history, last_words, tail
+from orchestrator.observe.following import Follower
+from orchestrator.observe.logs import files, history, last_words, tail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,7 @@ def test_the_last_lines_go_back_over_the_starts(stack: StackHome) -> None:
 
 
 def test_a_unit_without_a_log_has_no_lines(stack: StackHome) -> None:
-    assert history(stack, ["bf"], None) == []
+    assert list(history(stack, ["bf"], None)) == []
 
 
 def test_following_begins_at_the_end_and_yields_whole_lines(stack: StackHome) -> None:
@@ -194,5 +195,5 @@ def test_what_is_written_before_the_first_start_is_seen_is_left_to_who_follows(s
     follower = Follower(stack, "bf")
     _start(stack, "bf", 1, "first\n")
 
-    assert history(stack, ["bf"], None, before=[follower]) == []
+    assert list(history(stack, ["bf"], None, before=[follower])) == []
     assert list(follower.lines()) == ["first"]

@@ -432,12 +432,12 @@ MISTAKES = {
         (
             HEAD + "connectors:\n  c:\n    type: bybit\n    external: true\n    features: [bybit]\n    env: {A: b}\n"
             "    depends_on: [s]\n    restart: {stable: 1s}\n    stop: {grace: 1s}\n    resources: {nice: 1}\n"
-            "    hooks: {on_failed: [x]}\nservices: {s: {command: [x]}}\n"
+            "    hooks: {on_failed: [x]}\n    logs: {keep: 1GiB}\nservices: {s: {command: [x]}}\n"
         ),
         [
             f"{line}:5 /connectors/c/{key} [external-key]"
             for line, key in enumerate(
-                ("features", "env", "depends_on", "restart", "stop", "resources", "hooks"), start=6
+                ("features", "env", "depends_on", "restart", "stop", "resources", "hooks", "logs"), start=6
             )
         ],
     ),

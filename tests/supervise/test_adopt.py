@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.deployment.model import Deployment, Health, Hook, Hooks, UnitSpec
+from orchestrator.deployment.model import (
+    Channel,
+    Deployment,
+    File,
+    Health,
+    Hook,
+    Hooks,
+    Kind,
+    Level,
+    Logs,
+    UnitSpec,
+)
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest
 from orchestrator.supervise.process import Process
@@ -230,6 +241,23 @@ def test_hooks_are_taken_up_without_a_new_process() -> None:
     bf = connector("bf")
     hook = Hook(("/bin/true",), "/", (), 5.0)
     assert digest(replace(bf, hooks=Hooks(on_failed=hook))) == digest(bf)
+
+
+def test_an_upgrade_knows_units_again_that_an_earlier_version_started() -> None:
+    bf = UnitSpec(
+        name="bf",
+        kind=Kind.CONNECTOR,
+        argv=("/bin/connector", "bf", "bybit", "/run/bf.toml"),
+        executable=File("/bin/connector", "aa"),
+        cwd="/",
+        env=(("A", "b"),),
+        target=Level.CONNECTED,
+        type="bybit",
+        files=(File("/run/bf.toml", "bb"),),
+        channel=Channel("bf"),
+    )
+    assert digest(bf) == "cd80a393ae3a547d"
+    assert digest(replace(bf, logs=Logs(keep=1))) == digest(bf)
 
 
 @pytest.mark.parametrize("first", ["bf", "mm"])

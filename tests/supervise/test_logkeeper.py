@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-import asyncio
+import itertools
+import os
 import subprocess
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.deployment.model import Logs
 from orchestrator.observe.output import Output
 from orchestrator.supervise import archives
-from orchestrator.supervise.logkeeper import Bounds, LogKeeper
+from orchestrator.supervise.logkeeper import LogKeeper
 from orchestrator.supervise.process import Process, identity
 from tests.children import until
 
@@ -35,19 +39,23 @@ class _Kept:
         self.process = process
         self.notes: list[tuple[str, str]] = []
 
-    def run(self, bounds: Bounds, holds: Callable[[], bool]) -> None:
-        """Keep the log until a condition holds."""
+    def run(self, bounds: Logs, holds: Callable[[], bool], *, step: float = 0.05) -> LogKeeper:
+        """Keep the log until a condition holds, looking again and again; the clock goes on by `step` each time."""
 
-        def note(unit: str | None, what: str, text: str) -> None:
+        def note(unit: str, what: str, text: str) -> None:
             assert unit == "u"
             self.notes.append((what, text))
 
-        async def keep() -> None:
-            task = asyncio.create_task(LogKeeper({"u": self.process}, note, bounds).keep())
-            await asyncio.to_thread(until, holds)
-            task.cancel()
+        self.units = {"u": self.process}
+        keeper = LogKeeper(self.units, self.folder.parent, lambda _: bounds, note)
+        clock = itertools.count()
 
-        asyncio.run(keep())
+        def look() -> bool:
+            keeper.look(next(clock) * step)
+            return holds()
+
+        until(look)
+        return keeper
 
     def read(self) -> tuple[list[bytes], int]:
         """Return every line that can be read, and how many bytes cannot."""
@@ -80,7 +88,7 @@ def _archived(kept: _Kept) -> int:
 
 
 def test_a_log_is_rotated_by_size_while_it_is_written_and_every_line_is_read_once(kept: _Kept) -> None:
-    kept.run(Bounds(size=2000, reserve=4096), lambda: kept.has_written() and _archived(kept) > 16_000)
+    kept.run(Logs(max_size=2000), lambda: kept.has_written() and _archived(kept) > 16_000)
     assert kept.read() == ([b"%d" % number for number in range(4000)], 0)
     assert kept.notes == []
     assert kept.child.poll() is None
@@ -88,29 +96,93 @@ def test_a_log_is_rotated_by_size_while_it_is_written_and_every_line_is_read_onc
 
 def test_a_log_is_rotated_by_age(kept: _Kept) -> None:
     until(kept.has_written)
-    kept.run(Bounds(age=0.0), lambda: _archived(kept) == kept.log.stat().st_size)
+    kept.run(Logs(max_age=0.0), lambda: _archived(kept) == kept.log.stat().st_size)
     assert kept.read() == ([b"%d" % number for number in range(4000)], 0)
 
 
-def test_the_archives_of_a_unit_are_bounded_and_the_oldest_go_first(kept: _Kept) -> None:
+def test_a_units_output_is_bounded_and_the_oldest_goes_first(kept: _Kept) -> None:
     until(kept.has_written)
-
-    def is_bounded() -> bool:
-        found = archives.in_folder(kept.folder)
-        packed = sum(
-            archive.path(kept.folder).stat().st_size for archive in found if archive.path(kept.folder).exists()
-        )
-        return kept.log.stat().st_size - _archived(kept) < 2000 and packed <= 3000
-
-    kept.run(Bounds(size=2000, total=3000, reserve=4096), is_bounded)
+    kept.run(Logs(max_size=2000), lambda: kept.log.stat().st_size - _archived(kept) < 2000)
+    keeper = kept.run(Logs(max_size=2000, keep=8000), lambda: True)
     lines, lost = kept.read()
-    assert lines[-1] == b"3999"
-    assert lost == sum(len(f"{number}\n") for number in range(4000 - len(lines)))
+    assert lines == [b"%d" % number for number in range(4000 - len(lines), 4000)]
+    assert 0 < len(lines) < 4000
+    assert (lost, keeper.lost("u"), kept.notes) == (0, 0, [])
+    assert sum(span.path(kept.folder).stat().st_size for span in archives.in_folder(kept.folder)) <= 8000
+
+
+def test_the_logs_of_earlier_starts_count_and_go_first(kept: _Kept) -> None:
+    until(kept.has_written)
+    earlier = kept.log.with_name("00000000.log")
+    earlier.write_bytes(b"x" * 100_000)
+    kept.run(Logs(max_size=2000, keep=50_000), lambda: not earlier.exists())
+    kept.run(Logs(max_size=2000, keep=50_000), lambda: kept.log.stat().st_size - _archived(kept) < 2000)
+    assert kept.read()[0][-1] == b"3999"
 
 
 def test_what_an_earlier_keeper_left_half_done_is_finished(kept: _Kept) -> None:
     until(kept.has_written)
     half = kept.folder / "00000001.0-100.gz.new"
     half.write_bytes(b"half")
-    kept.run(Bounds(), lambda: not half.exists())
+    kept.run(Logs(), lambda: not half.exists())
     assert kept.read()[1] == 0
+
+
+def test_what_was_set_aside_for_a_log_is_given_back_when_its_unit_is_gone(kept: _Kept) -> None:
+    until(kept.has_written)
+    keeper = kept.run(Logs(), lambda: kept.log.stat().st_blocks * 512 > 1 << 16)
+    kept.units.clear()
+    written = kept.log.stat().st_mtime_ns
+    keeper.look(1e6)
+    assert kept.log.stat().st_blocks * 512 < 1 << 16
+    assert kept.log.stat().st_mtime_ns == written
+    assert kept.read()[0][-1] == b"3999"
+
+
+_STEADY = """
+import os, sys, time
+for number in range(40_000):
+    os.write(1, b"line %d\\n" % number)
+    if number % 100 == 0:
+        time.sleep(0.005)
+os.write(1, b"end\\n")
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a file system of its own is mounted")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["/bin/mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["/bin/umount", "--lazy", folder], check=True)
+
+
+def _fill(folder: Path) -> None:
+    with suppress(OSError), (folder / "ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_on_a_full_disk_no_write_fails_and_what_is_given_up_is_counted_and_told(small: Path) -> None:
+    kept = _Kept(small / "u", f"exec {sys.executable} -c '{_STEADY}'")
+    try:
+        kept.run(Logs(max_size=30_000), lambda: _archived(kept) > 0)
+        _fill(small)
+        keeper = kept.run(Logs(max_size=30_000), lambda: kept.log.read_bytes().endswith(b"end\n"))
+        assert kept.child.poll() is None
+        lines, lost = kept.read()
+        assert lines == [*(b"line %d" % number for number in range(40_001 - len(lines), 40_000)), b"end"]
+        assert lost > 0
+        assert lost + sum(len(line) + 1 for line in lines) == kept.log.stat().st_size
+        assert keeper.lost("u") == lost
+        assert ("log", "the disk is full: old output is given up for new") in kept.notes
+        assert any(what == "log-lost" for what, _ in kept.notes)
+    finally:
+        kept.close()
