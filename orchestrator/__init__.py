@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.runner import (
         ConnectorBuildError,
         ConnectorConfig,
+        ConnectorHaltedError,
         ConnectorNotFoundError,
         ConnectorRunner,
         ConnectorRunnerError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectorBuildError",
     "ConnectorConfig",
+    "ConnectorHaltedError",
     "ConnectorNotFoundError",
     "ConnectorRunner",
     "ConnectorRunnerError",

@@ -90,6 +90,15 @@ class SupervisorStatus(TypedDict):
     since: str
 
 
+class Halted(TypedDict):
+    """Why a stack is kept down; `at` RFC 3339 in UTC, `scope` says whether with all stacks of the user."""
+
+    reason: str
+    user: str
+    at: str | None
+    scope: Literal["user", "stack"]
+
+
 class StackStatus(TypedDict):
     """The object of `hftstack status --format json`."""
 
@@ -98,6 +107,7 @@ class StackStatus(TypedDict):
     network: str | None
     supervised: bool
     supervisor: SupervisorStatus | None
+    halted: Halted | None
     units: list[UnitStatus]
 
 
@@ -165,7 +175,7 @@ class Stack:
 
         Raises:
             BuildError: cargo failed.
-            RefusedError: a start would fail or harm, or another `up` or `down` is under way.
+            RefusedError: the stack is halted, a start would fail or harm, or another `up` or `down` is under way.
             NotReachedError: a unit did not get there, with its last words; what runs is left running.
         """
         from orchestrator.engine import ascent, preparation  # noqa: PLC0415 - 200 ms for an `up` only

@@ -123,6 +123,11 @@ stack_option = click.option(
 )  # fmt: skip
 """-s STACK, for verbs whose arguments are units."""
 
+only_stack = click.option(
+    "--stack", metavar="STACK", help="Only this stack, by name or file.", shell_complete=complete_stack
+)
+"""--stack STACK, which narrows what is meant of all stacks; without it HFTSTACK_STACK counts for nothing."""
+
 stack_file = click.argument("file", required=False, callback=_file, shell_complete=complete_file)
 """FILE: the path of a stack file, or a stack's name; never None when the verb is called."""
 

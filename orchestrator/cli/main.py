@@ -30,6 +30,8 @@ VERBS: Final = {
     "start": "Start units and what they need.",
     "stop": "Stop units and what hangs below them.",
     "restart": "Stop units and start them again, and the bots on them.",
+    "halt": "Stop every stack of this user and keep it down.",
+    "resume": "Let what halt keeps down be started again.",
     "wait": "Wait until units are ready, fresh or stopped.",
     "status": "Show what is live, what is blind, since when and why.",
     "logs": "Show the units' output.",

@@ -46,12 +46,17 @@ class Meant:
         return next((Kind(unit["kind"]) for unit in self.units if unit["name"] == name), Kind.BOT)
 
 
-def meant(stack: str | None, names: tuple[str, ...]) -> Meant:
-    """Return what is meant. Raises UsageError for an unknown stack or unit, NotSupervisedError."""
-    from orchestrator.engine.connection import reach  # noqa: PLC0415 - help and completion need not pay
-    from orchestrator.supervise import records  # noqa: PLC0415
+def meant(stack: str | None, names: tuple[str, ...], *, starts: bool = False) -> Meant:
+    """Return what is meant. Raises UsageError for an unknown stack or unit, NotSupervisedError.
 
-    home = supervised(stack)
+    `starts`: units are to be started, which a halt forbids. Raises RefusedError then.
+    """
+    from orchestrator.engine.connection import reach  # noqa: PLC0415 - help and completion need not pay
+    from orchestrator.supervise import halt, records  # noqa: PLC0415
+
+    home = supervised(stack, starts=starts)
+    if starts:
+        halt.refuse(home)
     deployment = records.read_deployment(home.deployment)
     specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
     selection.check_units(home.name, names, tuple(specs))
@@ -59,11 +64,25 @@ def meant(stack: str | None, names: tuple[str, ...]) -> Meant:
         return Meant(home, names, specs, tuple(client.call("status")["units"]))
 
 
-def supervised(stack: str | None) -> StackHome:
-    """Return the stack that is meant. Raises NotSupervisedError when none is named and none runs, UsageError."""
+def supervised(stack: str | None, *, starts: bool = False) -> StackHome:
+    """Return the stack that is meant. Raises NotSupervisedError when none is named and none runs, UsageError.
+
+    `starts`: none runs because of a halt. Raises RefusedError then.
+    """
     try:
         return target.find(stack)
     except UsageError as error:
         if stack is None and error.message == selection.NONE_RUNS:
+            if starts:
+                _refuse_halted()
             raise NotSupervisedError(error.message, hint=error.hint) from None
         raise
+
+
+def _refuse_halted() -> None:
+    from orchestrator.supervise import halt  # noqa: PLC0415 - help and completion need not pay
+
+    home = target.home()
+    every = halt.read(home)
+    if every is not None:
+        raise halt.refusal("", every)

@@ -27,7 +27,7 @@ def command(units: tuple[str, ...], stack: str | None, timeout: float | None, *,
     from orchestrator.engine import orders as engine  # noqa: PLC0415 - help and completion need not pay
 
     begun = time.monotonic()
-    meant = orders.meant(stack, units)
+    meant = orders.meant(stack, units, starts=True)
     watch = climbing.Watch("restart", meant.touched(), meant.up())
     try:
         result = engine.restart(meant.home, units, timeout=timeout, force=force, heard=watch.hear)

@@ -25,7 +25,7 @@ def command(units: tuple[str, ...], stack: str | None, timeout: float | None) ->
     from orchestrator.engine import orders as engine  # noqa: PLC0415 - help and completion need not pay
 
     begun = time.monotonic()
-    meant = orders.meant(stack, units)
+    meant = orders.meant(stack, units, starts=True)
     watch = climbing.Watch("start", meant.needed(), meant.up())
     try:
         result = engine.start(meant.home, units, timeout=timeout, heard=watch.hear, interrupted=watch.interrupted)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestrator.deployment import codec
 from orchestrator.engine.connection import connect, launch
 from orchestrator.engine.preparation import rendered
-from orchestrator.errors import InterruptedByUserError, RefusedError
-from orchestrator.supervise import lock, records
+from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
+from orchestrator.supervise import halt, lock, records
 from orchestrator.supervise.launch import become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestrator.control.client import Client
+    from orchestrator.deployment.homes import StackHome
     from orchestrator.engine.preparation import Preparation
 
 _WITHIN = 30.0
@@ -43,11 +45,11 @@ def up(
 
     Raises:
         NotSupervisedError: the supervisor went away.
-        RefusedError: another `up` or `down` is under way.
+        RefusedError: the stack is halted, or another `up` or `down` is under way.
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
     home = preparation.home
-    with connect(home, timeout=_WITHIN) or launch(home, environ, timeout=_WITHIN) as client:
+    with _reached(home, environ) as client:
         deployment = rendered(preparation, environ).deployment
         params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout}
         try:
@@ -59,9 +61,20 @@ def up(
         return result
 
 
+def _reached(home: StackHome, environ: Mapping[str, str]) -> Client:
+    """Return a connection to the stack's supervisor, started where there is none; a halted one leaves at once."""
+    halt.refuse(home)
+    try:
+        return connect(home, timeout=_WITHIN) or launch(home, environ, timeout=_WITHIN)
+    except HftstackError:
+        halt.refuse(home)
+        raise
+
+
 def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
     """Become the stack's supervisor in the foreground. Raises RefusedError when it has one already."""
     home = preparation.home
+    halt.refuse(home)
     pid = lock.holder(home.lock)
     if pid is not None:
         raise RefusedError(

@@ -12,7 +12,7 @@ from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
 from orchestrator.resolve.preflight import check
-from orchestrator.supervise import lock, records
+from orchestrator.supervise import halt, lock, records
 from orchestrator.venue import beside
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ class Preparation:
 def claim(stack: Stack, home: Home) -> StackHome:
     """Return the stack's home, its folders made.
 
-    Raises RefusedError when a stack of that name runs from another file, or the folders cannot be had.
+    Raises RefusedError when the stack is halted, one of that name runs from another file, or the folders cannot be had.
     """
     own = home.stack(stack.name)
+    halt.refuse(own)
     refuse_another(stack, own)
     own.prepare()
     return own

@@ -16,12 +16,19 @@ _SILENT: Final = 5.0
 
 def is_well(status: dict[str, Any]) -> bool:
     """Tell whether the stack is supervised and every wanted unit at its target."""
-    return bool(status["supervised"] and status["units"] and all(unit["reached"] for unit in status["units"]))
+    return bool(
+        status["supervised"]
+        and not status["halted"]
+        and status["units"]
+        and all(unit["reached"] for unit in status["units"])
+    )
 
 
 def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool) -> list[str]:
     """Return the table; `now` in seconds since the epoch, `width` in columns or None for as wide as it is."""
     if not status["units"]:
+        if status["halted"]:
+            return [_halted(status)]
         return [f"nothing of {status['stack']} is deployed: hftstack up {status['file'] or 'FILE'} starts it"]
     rows = [_HEAD, *(_row(unit, status["units"], now) for unit in status["units"])]
     table = render(rows, width, _EXPENDABLE)
@@ -31,9 +38,19 @@ def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool
     for unit in status["units"]:
         if unit.get("log_lost"):
             table.append(f"{unit['name']}: {unit['log_lost']} bytes of its output were given up: the disk was full")
-    if not status["supervised"]:
+    if status["halted"]:
+        table.append(_halted(status))
+    elif not status["supervised"]:
         table.append(_unsupervised(status))
     return table
+
+
+def _halted(status: dict[str, Any]) -> str:
+    halt = status["halted"]
+    narrowed = f" --stack {status['stack']}" if halt["scope"] == "stack" else ""
+    when = f" at {halt['at']}" if halt["at"] else ""
+    release = f"hftstack resume{narrowed} --reason TEXT releases it"
+    return f"{status['stack']} is halted by {halt['user']}{when}: {halt['reason']}; {release}"
 
 
 def _unsupervised(status: dict[str, Any]) -> str:

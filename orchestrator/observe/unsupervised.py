@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Level
-from orchestrator.supervise import archives, records
+from orchestrator.supervise import archives, halt, records
 from orchestrator.supervise.adopt import marked
 from orchestrator.supervise.process import ProcessId, boot_id, identity, members
 from orchestrator.supervise.records import Intent
@@ -56,6 +56,7 @@ def status(home: StackHome) -> dict[str, Any]:
         "network": None if deployment is None else deployment.network,
         "supervised": False,
         "supervisor": None,
+        "halted": halt.describe(halt.latched(home)),
         "units": units,
     }
 

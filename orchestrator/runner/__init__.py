@@ -7,6 +7,7 @@ with ConnectorRunner(ConnectorConfig("bf", "binancefutures", Path("bf.toml"))):
 from orchestrator.runner.config import TYPES, ConnectorConfig
 from orchestrator.runner.errors import (
     ConnectorBuildError,
+    ConnectorHaltedError,
     ConnectorNotFoundError,
     ConnectorRunnerError,
     ConnectorStartupError,
@@ -17,6 +18,7 @@ __all__ = [
     "TYPES",
     "ConnectorBuildError",
     "ConnectorConfig",
+    "ConnectorHaltedError",
     "ConnectorNotFoundError",
     "ConnectorRunner",
     "ConnectorRunnerError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import BuildError, HftstackError, NotReachedError
+from orchestrator.errors import BuildError, HftstackError, NotReachedError, RefusedError
 
 
 class ConnectorRunnerError(HftstackError):
@@ -19,6 +19,12 @@ class ConnectorStartupError(ConnectorRunnerError):
     """Raised when a connector does not get as far as an open channel; `detail` holds what it wrote last."""
 
     exit_code = NotReachedError.exit_code
+
+
+class ConnectorHaltedError(ConnectorStartupError):
+    """Raised when a connector may not be started, for this user halted everything."""
+
+    exit_code = RefusedError.exit_code
 
 
 class ConnectorNotFoundError(ConnectorRunnerError):

@@ -7,11 +7,18 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from orchestrator.errors import RefusedError
 from orchestrator.runner import configfile
 from orchestrator.runner.channel import Channel
-from orchestrator.runner.errors import ConnectorNotFoundError, ConnectorRunnerError, ConnectorStartupError
+from orchestrator.runner.errors import (
+    ConnectorHaltedError,
+    ConnectorNotFoundError,
+    ConnectorRunnerError,
+    ConnectorStartupError,
+)
 from orchestrator.runner.output import Output
 from orchestrator.runner.program import Program
 from orchestrator.supervise.policy import REPAIR_AT, TRANSIENT_DELAYS, TRANSIENT_LIFE
@@ -101,8 +108,10 @@ class ConnectorRunner:
         Raises:
             ConnectorRunnerError: it runs already, or its config file is no good.
             ConnectorNotFoundError: there is no program.
+            ConnectorHaltedError: this user halted everything (`hftstack halt`).
             ConnectorStartupError: another living process holds the channel, or the system starts no process.
         """
+        self._refuse_halted()
         with self._lock:
             if self._child is not None and not self._child.ended:
                 raise ConnectorRunnerError(
@@ -225,6 +234,16 @@ class ConnectorRunner:
     ) -> None:
         self.stop()
 
+    def _refuse_halted(self) -> None:
+        from orchestrator.deployment.homes import locate  # noqa: PLC0415 - what an import alone need not pay
+        from orchestrator.supervise import halt  # noqa: PLC0415
+
+        with suppress(RefusedError):  # without a home there is no latch
+            found = halt.read(locate(os.environ))
+            if found is not None:
+                hint = "hftstack resume --reason TEXT releases it"
+                raise ConnectorHaltedError(f"it may not run: {found}", where=self._config.connector_name, hint=hint)
+
     def _new_output(self) -> Output | None:
         if not self._config.capture_output:
             return None
@@ -253,6 +272,7 @@ class ConnectorRunner:
         if child.lived or delay is None or time.monotonic() + delay >= until:
             return False
         self._halted.wait(delay)
+        self._refuse_halted()
         if retries >= REPAIR_AT:
             channel.repair()
         with self._lock:

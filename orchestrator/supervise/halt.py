@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
@@ -49,15 +49,15 @@ class Halt:
     format: int = _FORMAT
 
     def __str__(self) -> str:
-        return f"halted by {self.user} at {self.when}: {self.reason}"
+        return f"halted by {self.user} at {self.when or 'an unknown time'}: {self.reason}"
 
     @property
-    def when(self) -> str:
-        """Return the instant as RFC 3339 in UTC, to the second."""
+    def when(self) -> str | None:
+        """The instant as RFC 3339 in UTC, to the second; None for one that is out of bounds."""
         try:
             return f"{datetime.fromtimestamp(self.at // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
         except (ValueError, OverflowError, OSError):
-            return "an unknown time"
+            return None
 
 
 class LatchError(RefusedError):
@@ -124,6 +124,13 @@ def latched(home: StackHome) -> Halt | None:
 def is_latched(home: StackHome) -> bool:
     """Tell whether something keeps a stack down, at the price of two looks at the disk."""
     return _exists(home.home.halt) or _exists(home.halt)
+
+
+def describe(halt: Halt | None) -> dict[str, Any] | None:
+    """Return what `status --format json` says of a halt."""
+    if halt is None:
+        return None
+    return {"reason": halt.reason, "user": halt.user, "at": halt.when, "scope": halt.scope.value}
 
 
 def refuse(home: StackHome) -> None:

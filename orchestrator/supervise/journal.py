@@ -9,7 +9,7 @@ import queue
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS events (
     pid INTEGER
 )
 """
+_INSERT: Final = "INSERT INTO events (at, unit, what, text, pid) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ class Event:
     what: str
     text: str
     pid: int | None
+
+
+def append(path: Path, event: Event, timeout: float = 2.0) -> None:
+    """Write one event beside whoever writes, waiting `timeout` seconds at most for them. Raises OSError, sqlite3.Error.
+
+    For what is done to a stack that nobody supervises.
+    """
+    with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(_SCHEMA)
+        connection.execute(_INSERT, _row(event))
+
+
+def _row(event: Event) -> tuple[int, str | None, str, str, int | None]:
+    return event.at, event.unit, event.what, event.text, event.pid
 
 
 class Journal:
@@ -122,10 +138,7 @@ class Journal:
             return None
         try:
             connection.execute("BEGIN")
-            connection.executemany(
-                "INSERT INTO events (at, unit, what, text, pid) VALUES (?, ?, ?, ?, ?)",
-                [(event.at, event.unit, event.what, event.text, event.pid) for event in batch],
-            )
+            connection.executemany(_INSERT, map(_row, batch))
             connection.execute("COMMIT")
         except sqlite3.Error:
             self.lost += len(batch)

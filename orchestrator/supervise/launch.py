@@ -27,10 +27,11 @@ _MANAGED: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
 """What systemd tells its service's main process (sd_notify(3)); a detached supervisor has no business with it."""
 
 
-def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -> None:
+def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False, within: float = _WITHIN) -> None:
     """Start a supervisor in a session of its own and return when its socket listens, or another one's does.
 
-    `hold`: it starts nothing that is down. Raises HftstackError when it did not come up, RefusedError when it refused.
+    `hold`: it starts nothing that is down. `within` bounds the wait, in seconds. Raises HftstackError when it did not
+    come up, RefusedError when it refused.
     """
     readable, writable = os.pipe()
     with home.supervisor_log.open("ab") as log:
@@ -47,12 +48,12 @@ def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False) -
         )
     os.close(writable)
     try:
-        if select.select([readable], [], [], _WITHIN)[0] and os.read(readable, 16):
+        if select.select([readable], [], [], within)[0] and os.read(readable, 16):
             process.returncode = 0  # detached: it is nobody's to wait for
             return
     finally:
         os.close(readable)
-    until = time.monotonic() + _WITHIN
+    until = time.monotonic() + within
     while process.poll() is None and time.monotonic() < until:
         time.sleep(0.005)
     if is_guarded(home) and _listens(home, until):

@@ -13,6 +13,7 @@ from orchestrator.deployment.diff import difference
 from orchestrator.deployment.model import FORMAT, Deployment
 from orchestrator.deployment.partial import narrowed
 from orchestrator.errors import RefusedError, UsageError
+from orchestrator.supervise import halt as halts
 from orchestrator.supervise.graph import needed
 from orchestrator.supervise.listening import beating, listen, listening
 from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
@@ -71,6 +72,7 @@ class Operations:
             "network": None if deployment is None else deployment.network,
             "supervised": True,
             "supervisor": {"pid": os.getpid(), "since": instant(supervisor.started)},
+            "halted": halts.describe(supervisor.latched()),
             "units": supervisor.describe(),
         }
 
@@ -203,24 +205,25 @@ class Operations:
     async def halt(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
         """Stop every unit, whatever is attached, because of a latch on disk, run `on_halt`, and leave.
 
-        Params: `hurry` as in `down`, whose result it has. While it lasts, the client is told `alive` again and again.
-        Raises RefusedError when nothing is latched.
+        Params: `hurry` as in `down`, whose result it has; `why` where no latch could be written. While it lasts, the
+        client is told `alive` again and again. Raises UsageError when nothing is halted.
         """
-        if self._supervisor.latched() is None and self._halting is None:
-            raise RefusedError(f"{self._supervisor.stack} is not halted: there is no latch")
+        why = params.get("why")
+        if self._supervisor.latched() is None and self._halting is None and not isinstance(why, str):
+            raise UsageError(f"{self._supervisor.stack} is not halted: there is no latch")
         with listening(self._supervisor, connection), beating(connection):
-            result = await asyncio.shield(self._obey(hurry=bool(params.get("hurry"))))
+            result = await asyncio.shield(self._obey(str(why or "halted"), hurry=bool(params.get("hurry"))))
         self.leave.set()
         return result
 
     def obey(self) -> None:
         """Do what `halt` does because a latch was found on disk."""
-        self._obey(hurry=False)
+        self._obey("halted", hurry=False)
 
-    def _obey(self, *, hurry: bool) -> asyncio.Task[dict[str, Any]]:
+    def _obey(self, why: str, *, hurry: bool) -> asyncio.Task[dict[str, Any]]:
         supervisor = self._supervisor
         if self._halting is None or hurry:
-            supervisor.halt(str(supervisor.latched() or "halted"), hurry=hurry)
+            supervisor.halt(str(supervisor.latched() or why), hurry=hurry)
         if self._halting is None:
             self._halting = asyncio.get_running_loop().create_task(self._halted())
         return self._halting

@@ -80,6 +80,11 @@ def test_no_verb_shows_the_help_and_is_a_mistake_of_usage(machine: Machine) -> N
         (("stop", "-s", "nope.yaml", "bf"), "no stack was ever started from nope.yaml here"),
         (("events", "--since", "soon"), "'soon' is neither an instant such as"),
         (("probe", "nope"), "no stack is named nope here"),
+        (("halt",), "Missing option '--reason'"),
+        (("halt", "--reason", " \t\n"), "whoever finds it so will want to know why"),
+        (("halt", "--reason", "x", "--stack", "nope"), "no stack is named nope here"),
+        (("resume",), "Missing option '--reason'"),
+        (("resume", "--reason", "x", "--stack", "nope.yaml"), "no stack was ever started from nope.yaml here"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_named(machine: Machine, words: tuple[str, ...], said: str) -> None:

@@ -53,6 +53,7 @@ def status(*units: dict[str, Any], **told: Any) -> dict[str, Any]:  # noqa: ANN4
         "network": "testnet",
         "supervised": True,
         "supervisor": {"pid": 41200, "since": "2026-03-01T11:59:59.000Z"},
+        "halted": None,
         "units": list(units),
         **told,
     }

@@ -144,3 +144,15 @@ def test_a_stack_is_well_when_it_is_supervised_and_every_unit_is_where_it_should
     assert not is_well(status(unit(), unit("by", reached=False)))
     assert not is_well(status(unit(), supervised=False))
     assert not is_well(status())
+
+
+def test_a_halted_stack_says_why_who_when_and_how_it_is_released() -> None:
+    halt = {"reason": "the model is wrong", "user": "alice", "at": "2026-03-01T12:00:00Z", "scope": "user"}
+    why = "prod is halted by alice at 2026-03-01T12:00:00Z: the model is wrong; hftstack resume"
+
+    assert _lines(status(halted=halt))[-1] == f"{why} --reason TEXT releases it"
+    assert _lines(status(unit(), halted=halt))[-1] == f"{why} --reason TEXT releases it"
+    assert _lines(status(unit(), halted=halt | {"scope": "stack"}))[-1] == (
+        f"{why} --stack prod --reason TEXT releases it"
+    )
+    assert not is_well(status(unit(), halted=halt))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import ConnectorNotFoundError, ConnectorRunner, ConnectorStartupError
+from orchestrator import ConnectorHaltedError, ConnectorNotFoundError, ConnectorRunner, ConnectorStartupError
+from orchestrator.deployment.homes import locate
+from orchestrator.supervise import halt
 from orchestrator.supervise.process import identity
 from tests.children import until
 from tests.runner.conftest import FUTURES
@@ -74,6 +76,24 @@ def script(bench: Bench, request: pytest.FixtureRequest) -> Iterator[_Script]:
     started = _Script(bench, body, text, options)
     yield started
     started.close()
+
+
+def test_a_connector_of_a_user_who_halted_everything_may_not_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = locate({"HFTSTACK_HOME": str(bench.folder / "h")})
+    monkeypatch.setenv("HFTSTACK_HOME", str(bench.folder / "h"))
+    home.prepare()
+    halt.latch(home, "the model is wrong", "alice")
+    runner = bench.sim()
+    with pytest.raises(ConnectorHaltedError, match=r"halted by alice at .*: the model is wrong") as error:
+        runner.start()
+    assert error.value.exit_code == 7
+    assert runner.process is None
+
+    halt.release(home)
+    with runner:
+        assert runner.is_running()
 
 
 def test_a_start_that_dies_before_it_is_live_is_tried_again_and_another_process_gets_there(bench: Bench) -> None:
