@@ -22,6 +22,8 @@ MOST_NODES: Final = 200_000
 """Keys and values a file may have, aliases counted each time they are used."""
 
 MOST_DEPTH: Final = 64
+_TOO_DEEP: Final = f"nested more than {MOST_DEPTH} levels deep"
+_FLATTER: Final = "a stack file needs about 6"
 
 _CONTROL: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LEADING_TAB: Final = re.compile(r"[ ]*\t")
@@ -70,9 +72,7 @@ def _place(node: yaml.Node) -> Place:
 
 
 def _too_deep(node: yaml.Node) -> _TooMuchError:
-    return _TooMuchError(
-        _place(node), f"nested more than {MOST_DEPTH} levels deep", "a stack file needs about 6", "yaml-depth"
-    )
+    return _TooMuchError(_place(node), _TOO_DEEP, _FLATTER, "yaml-depth")
 
 
 def _too_many(node: yaml.Node) -> _TooMuchError:
@@ -317,6 +317,8 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> StackError:
     if line <= len(lines) and _LEADING_TAB.match(lines[line - 1]):
         tab = lines[line - 1].index("\t") + 1
         return _fatal(file, (line, tab), "this line is indented with a tab", "indent with spaces", "yaml-tab")
+    if "maximum nesting depth" in problem:  # libyaml's own bound, of PyYAML 6.0.4 and later
+        return _fatal(file, (line, column), _TOO_DEEP, _FLATTER, "yaml-depth")
     if "expected a single document" in context or "<document start>" in problem:
         return _fatal(
             file,

@@ -92,7 +92,7 @@ def test_a_mistake_of_the_text_is_found_and_the_rest_still_read(text: str, place
     [
         ("", (1, 1), "empty-file"),
         ("# only a comment\n", (1, 1), "empty-file"),
-        ("[" * 100_000, (1, 64), "yaml-depth"),
+        ("[ " * 100_000, (1, 127), "yaml-depth"),
         ("{a: " * 100_000, (1, 253), "yaml-depth"),
         ("- " * 100_000, (1, 127), "yaml-depth"),
         (BOMB, (1, 34), "yaml-size"),
@@ -117,6 +117,13 @@ def test_a_text_that_is_no_document_is_refused_with_the_place(text: str, place: 
         parse("f", text)
 
     assert [((m.line, m.column), m.rule) for m in caught.value.diagnostics] == [(place, rule)]
+
+
+def test_brackets_beyond_the_bound_of_libyaml_itself_are_nested_too_deeply() -> None:
+    with pytest.raises(StackError) as caught:
+        parse("f", "[" * 100_000)
+
+    assert [mistake.rule for mistake in caught.value.diagnostics] == ["yaml-depth"]
 
 
 def test_a_long_chain_of_merges_ends_in_an_error() -> None:
