@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec
 from orchestrator.engine.connection import connect, launch
-from orchestrator.engine.preparation import rendered
+from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
 from orchestrator.supervise import halt, lock, records
 from orchestrator.supervise.launch import become
@@ -50,8 +50,8 @@ def up(
     """
     home = preparation.home
     with _reached(home, environ) as client:
-        deployment = rendered(preparation, environ).deployment
-        params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout}
+        render(preparation)
+        params = {"deployment": codec.plain(preparation.deployment), "only": only, "timeout": timeout}
         try:
             result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
         except KeyboardInterrupt:
@@ -80,6 +80,7 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
         raise RefusedError(
             f"{home.name} is supervised already, by pid {pid}", hint="`hftstack up` without --foreground changes it"
         )
+    render(preparation)
     path = home.runtime / "bring.json"
     records.replace_file(path, codec.encode(preparation.deployment), durable=False)
     become(home, environ, path)

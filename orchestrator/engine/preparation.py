@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
+from orchestrator.resolve.configs import Configs
 from orchestrator.resolve.preflight import check
 from orchestrator.supervise import halt, lock, records
 from orchestrator.venue import beside
@@ -32,6 +32,7 @@ class Preparation:
     home: StackHome
     binaries: BuildResult | None
     deployment: Deployment
+    configs: Configs
     warnings: tuple[str, ...]
 
 
@@ -79,20 +80,19 @@ def prepare(
         RefusedError: a start would fail or harm on this machine.
     """
     binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
-    deployment = resolve(stack, home=home, binaries=binaries, environ=environ)
+    configs = Configs(home.configs)
+    deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
     warnings = (*_beside(deployment, home), *_preflight(deployment, home))
-    return Preparation(stack, home, binaries, deployment, warnings)
+    return Preparation(stack, home, binaries, deployment, configs, warnings)
 
 
-def rendered(preparation: Preparation, environ: Mapping[str, str]) -> Preparation:
-    """Write the configs again if a supervisor that was leaving took them with it."""
-    units = preparation.deployment.units
-    if all(Path(file.path).exists() for spec in units for file in spec.files):
-        return preparation
-    stack, home, binaries = preparation.stack, preparation.home, preparation.binaries
-    home.prepare()
-    deployment = resolve(stack, home=home, binaries=binaries, environ=environ)
-    return Preparation(stack, home, binaries, deployment, preparation.warnings)
+def render(preparation: Preparation) -> None:
+    """Write the configs: after a supervisor that was leaving took the folder with it, before one acts on them.
+
+    Raises RefusedError when they cannot be written.
+    """
+    preparation.home.prepare()
+    preparation.configs.write()
 
 
 def _built(stack: Stack, home: StackHome, build: Callable[[BuildRequest], BuildResult]) -> BuildResult | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,34 +19,46 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Configs:
-    """The folder of rendered configs, each 0600 and never written to again."""
+    """The folder of rendered configs, each 0600 and never written to again; nothing is there before `write`."""
 
     folder: Path
+    _contents: dict[Path, bytes] = field(default_factory=dict, repr=False)
 
     def table(self, name: str, table: Mapping[str, object]) -> File:
-        """Render a table as TOML. Raises ResolveError, RefusedError."""
-        try:
-            text = tomli_w.dumps(table)
-            content = text.encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ResolveError(f"the config cannot be written as TOML: {type(error).__name__}") from None
-        return self.content(name, content)
+        """Render a table as TOML. Raises ResolveError."""
+        return self.content(name, rendered(table))
 
     def content(self, name: str, content: bytes) -> File:
-        """Keep the bytes of a config file, so that an edit of it reaches nobody before the next `up`.
+        """Keep the bytes of a config file, so that an edit of it reaches nobody before the next `up`."""
+        return self._file(name, content, hashlib.sha256(content).hexdigest())
 
-        Raises RefusedError when the folder cannot be written to.
-        """
-        sha256 = hashlib.sha256(content).hexdigest()
-        path = self.folder / f"{name}-{sha256[:16]}.toml"
-        try:
-            if not _holds(path, content):
-                _place(path, content)
-        except OSError as error:
-            raise RefusedError(f"cannot write the config: {error.strerror}", where=str(path)) from None
-        return File(str(path), sha256)
+    def secret(self, name: str, content: bytes, digest: str) -> File:
+        """Keep a config that holds secrets, by a digest that tells nothing of them."""
+        return self._file(name, content, digest)
+
+    def write(self) -> None:
+        """Write what was rendered and is not there, or not whole. Raises RefusedError when that is impossible."""
+        for path, content in self._contents.items():
+            try:
+                if not _holds(path, content):
+                    _place(path, content)
+            except OSError as error:
+                raise RefusedError(f"cannot write the config: {error.strerror}", where=str(path)) from None
+
+    def _file(self, name: str, content: bytes, digest: str) -> File:
+        path = self.folder / f"{name}-{digest[:16]}.toml"
+        self._contents[path] = content
+        return File(str(path), digest)
+
+
+def rendered(table: Mapping[str, object]) -> bytes:
+    """Return a table as TOML. Raises ResolveError, which shows nothing of it."""
+    try:
+        return tomli_w.dumps(table).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ResolveError(f"the config cannot be written as TOML: {type(error).__name__}") from None
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -65,14 +65,18 @@ def logs(unit: model.Unit) -> Logs:
     return Logs(unit.logs.max_size, unit.logs.max_age, unit.logs.keep)
 
 
-def resources(unit: model.Unit) -> Resources:
-    """Return what is set from outside before a unit's program begins."""
+def resources(unit: model.Unit, *, confidential: bool) -> Resources:
+    """Return what is set from outside before a unit's program begins.
+
+    A `confidential` unit, whose config holds secrets, leaves no core file unless it is asked for one.
+    """
     said = unit.resources
+    limits = {"core": 0, **said.limits} if confidential else said.limits
     return Resources(
         cpus=said.cpus,
         nice=said.nice,
         scheduler=said.scheduler,
         timer_slack=said.timer_slack,
         oom_score_adj=said.oom_score_adj,
-        limits=tuple(sorted(said.limits.items())),
+        limits=tuple(sorted(limits.items())),
     )

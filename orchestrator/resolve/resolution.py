@@ -14,6 +14,7 @@ from orchestrator.resolve.environment import unit_environment
 from orchestrator.resolve.error import ResolveError
 from orchestrator.resolve.hooks import HookPrograms
 from orchestrator.resolve.programs import Programs
+from orchestrator.resolve.vault import Vault
 from orchestrator.stack.model import SIM, Bot, Connector, Service
 
 if TYPE_CHECKING:
@@ -26,23 +27,37 @@ if TYPE_CHECKING:
     from orchestrator.stack.model import Stack
 
 
-def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, environ: Mapping[str, str]) -> Deployment:
-    """Resolve a loaded stack, and write its configs into the prepared `home`.
+def resolve(
+    stack: Stack,
+    *,
+    home: StackHome,
+    binaries: BuildResult | None,
+    environ: Mapping[str, str],
+    configs: Configs | None = None,
+    secrets: bool = True,
+) -> Deployment:
+    """Resolve a loaded stack. Nothing is written but, the first time that a config holds secrets, the home's key.
 
     Args:
         stack: what `orchestrator.stack.load` returned.
         home: the stack's home, prepared.
         binaries: what `build.ensure` or `reuse` returned; None when nothing needs cargo.
         environ: the caller's environment: its PATH finds programs, and units inherit a few of its variables.
+        configs: takes the configs, for its caller to write; they lie in `home.configs`.
+        secrets: whether secrets are read. Without it configs are known as they are written, for who has no secrets.
 
     Raises:
-        ResolveError: a command, a URL or a variable does not fit; shows every unit that has such a fault, and notify.
+        ResolveError: a command, a URL, a variable or a secret does not fit; shows every unit that has such a fault,
+            notify, and the secrets by themselves.
+        StackError: with its secrets in it a config breaks a rule.
         ChannelConfigError: an iceoryx2 config that a unit would read is unusable.
-        RefusedError: the configs cannot be written.
+        RefusedError: the home's key cannot be used.
         BuildError: `binaries` lacks a program.
     """
     locations = {name: locate_own(unit.cwd, modern=unit.type == SIM) for name, unit in stack.connectors.items()}
-    configs = Configs(home.configs)
+    configs = Configs(home.configs) if configs is None else configs
+    vault = Vault(stack, environ, home.home)
+    confidential = vault.rendered() if secrets else {}
     commands = Commands(environ.get("PATH", ""))
     programs = Programs(commands, binaries)
     hooks = HookPrograms(commands, stack.file.parent, environ)
@@ -59,7 +74,12 @@ def resolve(stack: Stack, *, home: StackHome, binaries: BuildResult | None, envi
                 kind,
                 name,
                 unit,
-                config=_config(stack, name, configs),
+                config=(
+                    configs.secret(name, confidential[name], vault.digest(confidential[name]))
+                    if name in confidential
+                    else _config(stack, name, configs)
+                ),
+                confidential=name in confidential,
                 channel_config=None if kind is Kind.SERVICE else channel_config,
                 programs=programs,
                 hooks=hooks,
@@ -88,6 +108,7 @@ def _spec(
     unit: Connector | Service | Bot,
     *,
     config: File | None,
+    confidential: bool,
     channel_config: File | None,
     programs: Programs,
     hooks: HookPrograms,
@@ -115,7 +136,7 @@ def _spec(
         health=policies.health(unit),
         restart=policies.restart(unit),
         grace=unit.stop.grace,
-        resources=policies.resources(unit),
+        resources=policies.resources(unit, confidential=confidential),
         hooks=hooks.hooks(unit.hooks, unit.env),
         logs=policies.logs(unit),
     )

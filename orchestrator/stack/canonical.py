@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from orchestrator.deployment.model import Kind
-from orchestrator.stack import interpolation, loader
+from orchestrator.stack import interpolation, loader, templates
 from orchestrator.stack.document import SECTIONS, holds_secrets
 from orchestrator.stack.model import SIM, Bot, Connector, Service, Stack
+from orchestrator.stack.parts import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -34,7 +35,7 @@ _UNIT_ORDER: Final = (
     "type", "external", "features", "config", "command", "package", "bin", "args", "cwd", "env", "depends_on", "ready",
     "attached", "health", "restart", "stop", "resources", "hooks", "logs", "ignore",
 )  # fmt: skip
-_BY_NAME: Final = frozenset({*SECTIONS, "env", "depends_on", "config", "limits"})
+_BY_NAME: Final = frozenset({*SECTIONS, "secrets", "env", "depends_on", "config", "limits"})
 """Tables whose keys are their author's: in canonical form they are sorted."""
 
 _SECTION: Final = {Kind.CONNECTOR: "connectors", Kind.SERVICE: "services", Kind.BOT: "bots"}
@@ -62,6 +63,9 @@ def resolved(stack: Stack, document: Document, public: Collection[str]) -> dict[
         data["channel"] = stack.channel.model_dump()
     if stack.source is not None and "path" in data.get("source", {}):
         data["source"]["path"] = _relative(stack.source.path, folder)
+    for name, secret in stack.secrets.items():
+        if secret.file is not None:
+            data["secrets"][name]["file"] = _relative(secret.file, folder)
     for kind, name, unit in stack.units():
         table = data[_SECTION[kind]][name]
         _shorten(table, unit, stack, folder)
@@ -159,9 +163,11 @@ def _redacted(value: object, parts: tuple[str, ...], origin: _Origin) -> object:
         return {key: _redacted(item, (*parts, key), origin) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, (*parts, str(index)), origin) for index, item in enumerate(value)]
+    found = origin.at(parts)
+    if isinstance(found, str) and templates.OPENING in found and interpolation.refers(found):
+        return found
     if not _may_be_secret(parts) or _is_public(value, parts, origin):
         return value
-    found = origin.at(parts)
     if isinstance(found, str) and interpolation.refers(found):
         return found
     return value if value in (None, "") else REDACTED
@@ -177,6 +183,8 @@ def _may_be_secret(parts: tuple[str, ...]) -> bool:
 def _is_public(value: object, parts: tuple[str, ...], origin: _Origin) -> bool:
     """Tell whether a value, although it stands among secrets, is none that a reviewer may not see."""
     key = parts[-1]
+    if parts[0] == "secrets":
+        return len(parts) >= _UNIT_KEY and parts[2] in Secret.model_fields
     if "env" in parts[:-1]:
         return key in _PUBLIC_ENV
     if parts[0] not in SECTIONS or parts[2:3] != ("config",):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import Diagnostic
-from orchestrator.stack import merging, textfile
+from orchestrator.stack import merging, templates, textfile
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.document import Finding, printable
 from orchestrator.stack.draft import Configured, TomlFile
@@ -46,6 +46,7 @@ def read(path: Path) -> Config:
     except (ValueError, RecursionError):
         # A number of thousands of digits, or thousands of brackets: Python's limits, not TOML's grammar.
         raise _not_toml(text, "a number is too long, or brackets nest too deeply") from None
+    table = {key: templates.parsed(value) for key, value in table.items()}
     return Config(table=table, path=path, content=content)
 
 

@@ -78,7 +78,7 @@ def _model_at(parts: Sequence[str]) -> type[Part] | None:
         if model is None:
             return None
         model = _fields(model).get(part)
-        named = part in (*SECTIONS, "depends_on")
+        named = part in (*SECTIONS, "depends_on", "secrets")
     return model
 
 
@@ -119,6 +119,8 @@ def _wrong_type(kind: str, value: object, parts: Sequence[str]) -> str:
         if isinstance(value, str) and parts[-1] in {"command", "exec"}:
             return f"no shell splits it: write {_as_list(value)}"
         return "write [one, another]" if not isinstance(value, str) or secret else f"write [{value}]"
+    if parts[0] == "secrets":
+        return "say where it comes from: {env: VARIABLE}, {file: PATH}, {command: [..]} or {credential: NAME}"
     return "write key: value pairs, indented below it"
 
 

@@ -47,12 +47,15 @@ def printable(text: str) -> str:
 
 
 def holds_secrets(parts: Sequence[str]) -> bool:
-    """Tell whether values at this place may be secrets: configs, environments, and what is only there to be shared."""
+    """Tell whether values at this place may be secrets: configs, environments, and what is only there to be shared.
+
+    `secrets:` holds none when it is right, and may when it is not.
+    """
     if not parts:
         return False
     if parts[0] in SECTIONS:
         return len(parts) >= _UNIT_DEPTH and parts[2] in {"config", "env"}
-    return parts[0] == "env" or parts[0].startswith("x-") or tuple(parts[:2]) == ("build", "env")
+    return parts[0] in {"env", "secrets"} or parts[0].startswith("x-") or tuple(parts[:2]) == ("build", "env")
 
 
 def quote(value: object) -> str:
@@ -123,7 +126,7 @@ class Document:
 
     def diagnostic(self, finding: Finding) -> Diagnostic:
         """Return the finding with its place: that of the nearest thing around it which stands in the file."""
-        file, (line, column) = self._place(finding.pointer, on_key=finding.on_key)
+        file, (line, column) = self.place(finding.pointer, on_key=finding.on_key)
         return Diagnostic(
             file=file,
             line=line,
@@ -136,10 +139,11 @@ class Document:
             ignored=finding.ignored,
         )
 
-    def _place(self, pointer: str, *, on_key: bool) -> tuple[str, Place]:
+    def place(self, pointer: str, *, on_key: bool) -> tuple[str, Place]:
+        """Return the file and the place of a value or its key: of the nearest thing around it that stands there."""
         for layer in self._layers():
             first, second = (layer.keys, layer.values) if on_key else (layer.values, layer.keys)
             place = first.get(pointer) or second.get(pointer)
             if place is not None:
                 return layer.file, place
-        return self._place(json_pointer.parent(pointer), on_key=True) if pointer else (self.file, (1, 1))
+        return self.place(json_pointer.parent(pointer), on_key=True) if pointer else (self.file, (1, 1))

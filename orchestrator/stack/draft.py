@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from orchestrator.errors import Diagnostic
 from orchestrator.stack import pointer as json_pointer
@@ -60,6 +60,16 @@ class Draft:
 
     data: Mapping[str, object] = field(repr=False)
     configs: Mapping[str, Configured] = field(repr=False)
+
+
+class Origin(Protocol):
+    """What a stack was read from: its rules can be asked again, of configs whose secrets are known."""
+
+    def mistakes(self, tables: Mapping[str, Mapping[str, object]]) -> tuple[Diagnostic, ...]:
+        """Return the errors that units' filled in `tables` have, at the places of what was filled in."""
+
+    def place(self, pointer: str) -> str:
+        """Return where a key stands, as file:line:column."""
 
 
 Check: TypeAlias = "Callable[[Draft], Iterable[Finding | Diagnostic]]"

@@ -168,6 +168,7 @@ def _at(data: object, *parts: str, pointer: str = "") -> Iterator[_Place]:
 
 def _paths(data: dict[str, object]) -> Iterator[_Place]:
     yield from _at(data, "source", "path")
+    yield from _at(data, "secrets", "*", "file")
     for section in SECTIONS:
         yield from _at(data, section, "*", "cwd")
         yield from _at(data, section, "*", "config")
@@ -176,6 +177,7 @@ def _paths(data: dict[str, object]) -> Iterator[_Place]:
 def _programs(data: dict[str, object]) -> Iterator[_Place]:
     """Yield the programs that are relative to the file that names them; a unit's command is relative to its cwd."""
     yield from _at(data, "notify", "command")
+    yield from _at(data, "secrets", "*", "command")
     yield from _at(data, "defaults", "hooks", "*")
     for section in SECTIONS:
         yield from _at(data, section, "*", "hooks", "*")

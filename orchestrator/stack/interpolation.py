@@ -1,6 +1,7 @@
 """Variables in text: `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, and `$$` for a dollar sign.
 
-Not in the network, types, features, names and URLs: a reviewer must see those.
+Not in the network, types, features, names and URLs: a reviewer must see those. `${secret:NAME}` stays what it is, in
+configs alone.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack import templates
 from orchestrator.stack.document import SECTIONS, Finding, printable
+from orchestrator.stack.templates import Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DOLLAR: Final = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{)|(?P<bare>[A-Za-z_]))")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?", re.DOTALL)
-_REFERENCES: Final = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::-|:\?[^{}]*)?\})+")
+_REFERENCES: Final = re.compile(r"(?:\$\{(?:[A-Za-z_][A-Za-z0-9_]*(?::-|:\?[^{}]*)?|secret:[A-Za-z0-9_.-]+)\})+")
 _FORMS: Final = "write ${VAR}, ${VAR:-default} or ${VAR:?message}; $$ is a dollar sign"
 _UNIT_DEPTH: Final = 2
 _URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
@@ -35,9 +38,11 @@ class InterpolationError(Exception):
 
 
 def _resolve(inner: str, environ: Mapping[str, str]) -> str:
-    if inner.startswith("secret:"):
+    if inner.startswith(templates.PREFIX):
         raise InterpolationError(
-            "${secret:..} is not supported yet", "use ${VAR} and set the variable for hftstack", "not-supported-yet"
+            "secrets work in the configs of connectors alone",
+            "move it under config:, or into the TOML file; elsewhere others could read it",
+            "secret-place",
         )
     match = _VARIABLE.fullmatch(inner)
     if match is None:
@@ -69,32 +74,40 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def expand(text: str, environ: Mapping[str, str]) -> tuple[str, bool]:
-    """Return `text` with its variables replaced, and whether there were any.
+def expand(text: str, environ: Mapping[str, str], *, secrets: bool = False) -> tuple[str, bool]:
+    """Return `text` with its variables replaced, and whether there were any; a template where it refers to `secrets`.
 
     Raises:
-        InterpolationError: a variable is not set, or the text is not understood.
+        InterpolationError: a variable is not set, the text is not understood, or no secret may stand in it.
     """
+    parts = [""]
     used = False
+    at = 0
+    for match in _DOLLAR.finditer(text):
+        parts[-1] += text[at : match.start()]
+        at = match.end()
+        inner = match["inner"]
+        used = used or inner is not None
+        if secrets and inner is not None and inner.startswith(templates.PREFIX):
+            parts += [inner.removeprefix(templates.PREFIX), ""]
+        else:
+            parts[-1] += _replaced(match, environ)
+    parts[-1] += text[at:]
+    return Template.of(tuple(parts)) if len(parts) > 1 else parts[0], used
 
-    def replace(match: re.Match[str]) -> str:
-        nonlocal used
-        if match["escaped"]:
-            return "$"
-        if match["inner"] is not None:
-            used = True
-            return _resolve(match["inner"], environ)
-        if match["open"]:
-            raise InterpolationError(
-                "a ${ in this text is never closed, or holds another", _FORMS, "interpolation-syntax"
-            )
-        raise InterpolationError(
-            "a $ stands before a letter in this text",
-            "write ${VAR} for a variable, or $$ for a dollar sign",
-            "interpolation-syntax",
-        )
 
-    return _DOLLAR.sub(replace, text), used
+def _replaced(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    if match["escaped"]:
+        return "$"
+    if match["inner"] is not None:
+        return _resolve(match["inner"], environ)
+    if match["open"]:
+        raise InterpolationError("a ${ in this text is never closed, or holds another", _FORMS, "interpolation-syntax")
+    raise InterpolationError(
+        "a $ stands before a letter in this text",
+        "write ${VAR} for a variable, or $$ for a dollar sign",
+        "interpolation-syntax",
+    )
 
 
 def _must_be_literal(parts: tuple[str, ...]) -> bool:
@@ -141,7 +154,7 @@ class _Expansion:
         if in_config and "${" in text and _is_url(parts, text):
             return self.refuse(text, pointer, "in a URL")
         try:
-            expanded, used = expand(text, self.environ)
+            expanded, used = expand(text, self.environ, secrets=in_config)
         except InterpolationError as error:
             self.findings.append(Finding(pointer, error.message, error.hint, error.rule))
             return text
@@ -163,7 +176,7 @@ def escape(text: str, parts: tuple[str, ...]) -> str:
 
 
 def refers(text: str) -> bool:
-    """Tell whether `text` is made of references to variables alone, without defaults: nothing of it is a value."""
+    """Tell whether `text` is made of references alone, without defaults: nothing of it is a value."""
     return _REFERENCES.fullmatch(text) is not None
 
 

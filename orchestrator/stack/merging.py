@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.stack.model import SIM, Bot, Connector, Program, Stack, Unit
-from orchestrator.stack.parts import Part, Restart
+from orchestrator.stack.parts import Part, Restart, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,6 +71,10 @@ def _bot(unit: Bot, connectors: Collection[str]) -> Bot:
     return unit.model_copy(update={"attached": any(name in connectors for name in unit.depends_on)})
 
 
+def _secret(secret: Secret, folder: Path) -> Secret:
+    return secret if secret.file is None else secret.model_copy(update={"file": absolute(folder, secret.file)})
+
+
 def absolute(folder: Path, path: Path) -> Path:
     """Return `path`, which is relative to the stack file's `folder`, as an absolute one without `..`."""
     return Path(os.path.normpath(folder / path))
@@ -84,6 +88,7 @@ def merge(stack: Stack, *, folder: Path) -> Stack:
     return stack.model_copy(
         update={
             "source": source,
+            "secrets": {name: _secret(secret, folder) for name, secret in stack.secrets.items()},
             "connectors": {name: _connector(stack, unit, folder) for name, unit in stack.connectors.items()},
             "services": {name: _program(_common(stack, unit, folder)) for name, unit in stack.services.items()},
             "bots": {

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from orchestrator.deployment.model import Kind
-from orchestrator.errors import Diagnostic
+from orchestrator.errors import Diagnostic, StackError
 from orchestrator.stack import graph
+from orchestrator.stack.draft import Origin
 from orchestrator.stack.parts import (
     BotRestart,
     BotStop,
@@ -31,6 +32,7 @@ from orchestrator.stack.parts import (
     Ready,
     Resources,
     Restart,
+    Secret,
     Source,
     Stop,
 )
@@ -227,6 +229,12 @@ class Stack(Part):
         None, description="The capacity of every channel. Without it: the program's own defaults."
     )
     env: Env = Field(default_factory=dict, description="Variables of every unit.", examples=[{"RUST_LOG": "info"}])
+    secrets: dict[Name, Secret] = Field(
+        default_factory=dict,
+        description="Keys and the like, by name: where each comes from, never what it is. A config, inline or in a "
+        "TOML file, refers to one as `${secret:NAME}`.",
+        examples=[{"bf_key": {"env": "BINANCE_KEY"}}],
+    )
     notify: Notify | None = Field(None, description="Whom to tell when something is wrong.")
     defaults: Defaults = Field(default_factory=Defaults, description="What units have unless they say otherwise.")
     connectors: dict[Name, Connector] = Field(default_factory=dict, description="The connectors, by name.")
@@ -236,6 +244,7 @@ class Stack(Part):
     _file: Path = PrivateAttr(default=Path())
     _configs: dict[str, Config] = PrivateAttr(default_factory=dict)
     _remarks: tuple[Diagnostic, ...] = PrivateAttr(default=())
+    _origin: Origin | None = PrivateAttr(default=None)
 
     @property
     def file(self) -> Path:
@@ -252,13 +261,33 @@ class Stack(Part):
         """What its rules found and the file gives a reason to ignore."""
         return tuple(remark for remark in self._remarks if remark.ignored is not None)
 
-    def with_origin(self, file: Path, configs: Mapping[str, Config], remarks: Sequence[Diagnostic] = ()) -> Stack:
+    def with_origin(
+        self,
+        file: Path,
+        configs: Mapping[str, Config],
+        remarks: Sequence[Diagnostic] = (),
+        origin: Origin | None = None,
+    ) -> Stack:
         """Return this stack as read from `file`, with its units' configs by unit, and what was said of it."""
         stack = self.model_copy()
         stack._file = file  # noqa: SLF001 - a copy of our own
         stack._configs = dict(configs)  # noqa: SLF001
         stack._remarks = tuple(sorted(remarks, key=lambda r: (r.file, r.line, r.column, r.message)))  # noqa: SLF001
+        stack._origin = origin  # noqa: SLF001
         return stack
+
+    def check_filled(self, tables: Mapping[str, Mapping[str, object]]) -> None:
+        """Judge units' configs again whose secrets are filled in, by the rules that the file was loaded with.
+
+        Raises StackError, which shows nothing of them but hosts and keys.
+        """
+        mistakes = () if self._origin is None else self._origin.mistakes(tables)
+        if mistakes:
+            raise StackError(mistakes)
+
+    def place(self, pointer: str) -> str:
+        """Return where the key at a JSON pointer stands, as file:line:column."""
+        return str(self._file) if self._origin is None else self._origin.place(pointer)
 
     def units(self) -> Iterator[tuple[Kind, str, Connector | Service | Bot]]:
         """Yield kind, name and unit: connectors, services, bots, each in the file's order."""

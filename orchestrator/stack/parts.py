@@ -7,7 +7,7 @@ Schema show: they are for those who write the file.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
@@ -18,6 +18,7 @@ from orchestrator.stack.scalars import (
     CargoName,
     Command,
     Cpus,
+    CredentialName,
     DailyWindow,
     EnvKey,
     FilePath,
@@ -54,6 +55,43 @@ class Source(Part):
     """Where the connectors' cargo workspace lies."""
 
     path: FilePath = Field(description="The workspace's folder.", examples=["../hftbacktest"])
+
+
+SECRET_SOURCES: Final = ("env", "file", "command", "credential")
+
+
+class Secret(Part):
+    """Where a secret comes from; exactly one is set. A config refers to it as `${secret:NAME}`.
+
+    It is read at `up` and not before: who validates or reviews the file need not have it. It is one line of text, or a
+    private key in PEM.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [source]} for source in SECRET_SOURCES]})
+
+    env: EnvKey | None = Field(
+        None, description="A variable in the environment of `hftstack up`.", examples=["BINANCE_KEY"]
+    )
+    file: FilePath | None = Field(
+        None, description="A file of yours that nobody else may read or write.", examples=["keys/binance.secret"]
+    )
+    command: Command | None = Field(
+        None,
+        description="A program that prints it: no shell, 10 seconds at most, in the stack file's folder with your "
+        "environment; one with a slash in its name is relative to the file that names it.",
+        examples=[["pass", "show", "binance/key"]],
+    )
+    credential: CredentialName | None = Field(
+        None,
+        description="A credential of systemd's (LoadCredential=, LoadCredentialEncrypted=), for `up --foreground`.",
+        examples=["binance-key"],
+    )
+    optional: bool = Field(
+        default=False,
+        description="Empty when the variable is not set, or there is no such file or credential: without keys a "
+        "connector has market data only.",
+        examples=[True],
+    )
 
 
 class Build(Part):

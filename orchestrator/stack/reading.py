@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from orchestrator.errors import Diagnostic, StackError
-from orchestrator.stack import inheritance, loader, merging, rules, textfile, unsupported
+from orchestrator.stack import inheritance, loader, merging, rules, secrets, textfile, unsupported
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.stack.document import Document
-    from orchestrator.stack.draft import Check
+    from orchestrator.stack.draft import Check, Origin
 
 MOST_BYTES: Final = 4 << 20
 """A thousand connectors take 0.3 MiB."""
@@ -115,13 +115,39 @@ class _Mistakes:
         return pointer in self._covered
 
 
+class _Origin:
+    """The document that a stack was read from, and what judged it."""
+
+    def __init__(self, document: Document, draft: Draft, check: Check | None) -> None:
+        self._document = document
+        self._draft = draft
+        self._check = check
+
+    def mistakes(self, tables: Mapping[str, Mapping[str, object]]) -> tuple[Diagnostic, ...]:
+        """Return the errors that units' filled in `tables` have, at the places of what was filled in."""
+        if self._check is None:
+            return ()
+        configs = {
+            name: replace(configured, table=tables.get(name, configured.table))
+            for name, configured in self._draft.configs.items()
+        }
+        mistakes = _Mistakes(self._document)
+        mistakes.add(self._check(replace(self._draft, configs=configs)))
+        return tuple(diagnostic for diagnostic in mistakes.told if diagnostic.severity == "error")
+
+    def place(self, pointer: str) -> str:
+        """Return where a key stands, as file:line:column."""
+        file, (line, column) = self._document.place(pointer, on_key=True)
+        return f"{file}:{line}:{column}"
+
+
 def _draft(data: Mapping[str, object], reader: Reader) -> Draft:
-    connectors = data.get("connectors")
-    found = {
-        name: reader.configured(unit["config"], json_pointer.join(("connectors", name, "config")))
-        for name, unit in (connectors.items() if isinstance(connectors, dict) else ())
-        if isinstance(unit, dict) and "config" in unit
-    }
+    found = {}
+    for section in ("bots", "connectors"):  # of two units with one name, the connector is judged
+        units = data.get(section)
+        for name, unit in units.items() if isinstance(units, dict) else ():
+            if isinstance(unit, dict) and "config" in unit:
+                found[name] = reader.configured(unit["config"], json_pointer.join((section, name, "config")))
     return Draft(data, {name: configured for name, configured in found.items() if configured is not None})
 
 
@@ -158,8 +184,10 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     reader = Reader(file.parent, path.parent, document)
     mistakes.add(_configs(data, reader), cover=True)
     mistakes.add(_folders(data, document))
+    draft = _draft(data, reader)
+    mistakes.add(secrets.check(draft))
     if check is not None:
-        mistakes.add(check(_draft(data, reader)))
+        mistakes.add(check(draft))
     try:
         stack = Stack.model_validate(data)
     except ValidationError as error:
@@ -169,11 +197,11 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     mistakes.add(rules.check_merged(stack))
     if any(diagnostic.severity == "error" for diagnostic in mistakes.told):
         raise StackError(mistakes.told)
-    return _located(stack, file, reader, mistakes.diagnostics)
+    return _located(stack, file, reader, mistakes.diagnostics, _Origin(document, draft, check))
 
 
-def _located(stack: Stack, file: Path, reader: Reader, remarks: Sequence[Diagnostic]) -> Stack:
+def _located(stack: Stack, file: Path, reader: Reader, remarks: Sequence[Diagnostic], origin: Origin) -> Stack:
     values = {name: connector.config for name, connector in stack.connectors.items()}
     values |= {name: bot.config for name, bot in stack.bots.items()}
     configs = {name: reader.config(value) for name, value in values.items() if value is not None}
-    return stack.with_origin(file, configs, remarks)
+    return stack.with_origin(file, configs, remarks, origin)

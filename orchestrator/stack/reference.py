@@ -24,6 +24,7 @@ from orchestrator.stack.parts import (
     Ready,
     Resources,
     Restart,
+    Secret,
     Source,
     Stop,
     part_of,
@@ -40,6 +41,7 @@ TABLES: Final[dict[type[Part], str]] = {
     Source: "source",
     Build: "build",
     Channel: "channel",
+    Secret: "secrets",
     Notify: "notify",
     Defaults: "defaults",
     Unit: "Every unit",
@@ -81,9 +83,26 @@ what anchors share.
 **Variables.** `${VAR}`, `${VAR:-default}`, `${VAR:?message}` work in text, and `$$` is a dollar sign. They do not work
 in the network, the name, extends, types, features, dependencies and URLs: a reviewer must see those.
 
+**Secrets** are declared by where they come from, and referred to as `${secret:NAME}` in the configs of connectors and
+simulated bots, in the stack file and in the TOML files that it names; nowhere else, for others could read it there.
+
+    secrets:
+      bf_key: {env: BINANCE_KEY}                         # a variable of `hftstack up`
+      bf_secret: {command: [pass, show, binance/secret]} # or {file: PATH}, {credential: NAME} of systemd's
+    connectors:
+      bf:
+        type: binancefutures
+        config: {api_key: "${secret:bf_key}", secret: "${secret:bf_secret}", ..}
+
+`up` reads them, judges the filled in config by the rules of this file once more, and writes it, 0600, into the runtime
+directory, where it stays while the unit is deployed. Secrets are in no argument, environment, log, plan or record, and
+digests of what holds one are keyed by a random key of the home. A unit with secrets leaves no core file (its `core`
+limit is 0, unless `resources.limits.core` says otherwise; a kernel whose core_pattern is a pipe gives that program the
+choice). `validate` reads no secret and runs no command: a reviewer need not have them.
+
 **Paths** are relative to the file in which they stand, also when another file extends it: `extends`, `source.path`,
-`cwd`, `config`, and the programs of `notify` and `hooks` where they hold a slash. A unit's `command` is relative to its
-`cwd`, which is the folder of the file that is loaded where nobody says otherwise.
+`cwd`, `config`, a secret's `file`, and the programs of `notify`, `hooks` and secrets where they hold a slash. A unit's
+`command` is relative to its `cwd`, which is the folder of the file that is loaded where nobody says otherwise.
 
 **Extending.** `extends: base.yaml` takes over what that file says: tables are merged at any depth, everything else,
 lists too, is replaced; a key cannot be removed. A chain has at most 8 files. A file that is extended may be incomplete

@@ -24,6 +24,7 @@ _NAME: Final = re.compile(NAME_PATTERN[1:-1])
 _ENV_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_-]*")
 _FEATURE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_+.-]*)?")
+_CREDENTIAL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _CARGO_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
 _TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
@@ -80,6 +81,12 @@ def _env_key(text: str) -> str:
         raise fault("env-key", "is not the name of a variable", "use letters, digits and '_', no digit first")
     if text in RESERVED_ENV:
         raise fault("env-reserved", "is set by hftstack itself", RESERVED_ENV[text])
+    return text
+
+
+def _credential(text: str) -> str:
+    if _CREDENTIAL.fullmatch(text) is None:
+        raise fault("secret-source", "is not the name of a credential", "use letters, digits, '_', '.' and '-'")
     return text
 
 
@@ -293,6 +300,7 @@ def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 Version = Annotated[int, PlainValidator(_version, json_schema_input_type=Literal[1])]
 EnvKey = Annotated[str, AfterValidator(_env_key), _pattern(_ENV_KEY)]
+CredentialName = Annotated[str, AfterValidator(_credential), _pattern(_CREDENTIAL)]
 ConnectorType = Annotated[str, AfterValidator(_connector_type), _pattern(_TYPE)]
 Feature = Annotated[str, AfterValidator(_feature), _pattern(_FEATURE)]
 CargoName = Annotated[str, AfterValidator(_cargo_name), _pattern(_CARGO_NAME)]

@@ -14,6 +14,7 @@ from orchestrator.deployment.model import FORMAT, Deployment
 from orchestrator.deployment.partial import narrowed
 from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise import halt as halts
+from orchestrator.supervise.configs import missing
 from orchestrator.supervise.graph import needed
 from orchestrator.supervise.listening import beating, listen, listening
 from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
@@ -94,6 +95,8 @@ class Operations:
         self._refuse_apply(deployment)
         change = difference(supervisor.deployment if supervisor.pids() else None, deployment)
         specs = [spec for spec in deployment.units if only is None or spec.name in only]
+        for path in missing(specs):
+            raise RefusedError("a rendered config was removed meanwhile", where=path, hint="run `up` again")
         was_down = tuple(spec.name for spec in specs if not self._was_wanted(spec.name))
         self.applied = True
         self._applying = connection.pid

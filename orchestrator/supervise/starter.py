@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.channel.repair import repair
 from orchestrator.deployment.model import Kind
+from orchestrator.supervise import configs, watch
 from orchestrator.supervise import process as processes
-from orchestrator.supervise import watch
 from orchestrator.supervise.adopt import digest
 from orchestrator.supervise.gate import Command, spawn
 from orchestrator.supervise.logfiles import LogFiles
@@ -44,10 +44,16 @@ class Starter:
         self._namespaces: bool | None = None
 
     def clear(self, name: str, spec: UnitSpec, *, retries: int) -> None:
-        """Make sure that the unit's channel is free. Raises RefusedSpawnError when a living process holds it.
+        """Make sure that the unit can begin: its configs are there, its channel is free.
 
-        `retries` is how many starts in a row have died before they were live.
+        `retries` is how many starts in a row have died before they were live. Raises RefusedSpawnError when a config
+        is gone, which only `up` can render again, or a living process holds the channel.
         """
+        for path in configs.missing([spec]):
+            raise RefusedSpawnError(
+                f"its config is gone, {path}: a reboot or a logout empties that folder; `hftstack up FILE` renders it "
+                "again"
+            )
         if retries >= REPAIR_AT:
             self._repair(name, spec)
         holder = watch.holder(spec)

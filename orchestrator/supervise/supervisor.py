@@ -26,6 +26,7 @@ from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, started_from
 from orchestrator.supervise.announcer import Announcer
 from orchestrator.supervise.archivist import Archivist
+from orchestrator.supervise.configs import ConfigFolder
 from orchestrator.supervise.hooks import Hooks
 from orchestrator.supervise.journal import Journal
 from orchestrator.supervise.ledger import Ledger
@@ -106,6 +107,7 @@ class Supervisor:
         )
         self._termination = Termination(self._processes)
         self._leftovers = Leftovers(self._processes, self._spared, prefix, self.note)
+        self._configs = ConfigFolder(home.configs)
         self._checks = Checks(self._spared, self.note)
         self._lookout = Lookout(
             self._external, lambda: self.graph, appeared=self._appeared, feed=self.feed, note=self.note
@@ -208,6 +210,7 @@ class Supervisor:
                 self.watch.update(name, unit.running)
         self._archivist.soon()
         self._drain()
+        self._configs.prune(self.graph)
         self._renewal.ask()
 
     def _recognise(self, deployment: Deployment) -> None:
@@ -496,6 +499,8 @@ class Supervisor:
         self._termination.left(self.graph.used(name).attaches)
         self._termination.forget(process)
         self._told.discard(process)
+        ran = self.graph.used(name)
         self.feed(name, Exited(code))
+        self._configs.release(ran, self.graph)
         self._leftovers.sweep(process)
         self._archivist.soon()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.stack.templates import Template
 from orchestrator.venue import pem, url
 from orchestrator.venue.hosts import HOSTS
 from orchestrator.venue.models import CATEGORIES
@@ -65,8 +66,8 @@ def check(name: str, kind: str, configured: Configured, *, complete: bool) -> It
 
 
 def _secret(name: str, kind: str, configured: Configured, secret: str) -> Iterator[Remark]:
-    if not secret:
-        return
+    if not secret or isinstance(secret, Template):
+        return  # what `up` fills in is judged then
     if kind == _SIGNS_WITH_PEM:
         fault = pem.fault(secret)
         if fault is not None:

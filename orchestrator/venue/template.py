@@ -1,6 +1,6 @@
 """The text of a first stack file: complete, commented, valid before anything is filled in.
 
-Keys are references to variables that may be unset: a connector without keys has market data only.
+Keys are references to secrets that may be missing: a connector without keys has market data only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ _BOTS: Final = (
     "A bot starts when its connectors are connected, and is stopped and started again with them: it hears nothing of a "
     "connector that was restarted."
 )
+_WHENCE: Final = (
+    "Where the keys come from, never what they are; `up` reads them. Instead of env: {file: PATH}, "
+    "{command: [pass, show, NAME]} or {credential: NAME} of systemd's. Without them: market data only."
+)
 _WIDTH: Final = 100
+_LONGEST_NAME: Final = 64
 
 
 class NoHostError(ValueError):
@@ -76,6 +81,7 @@ def render(first: FirstStack, file: str) -> str:
         _head(first, file),
         _source(first),
         [*_comment("For every unit; its own env wins.", ""), 'env: {RUST_LOG: info, NO_COLOR: "1"}'],
+        _secrets(first),
         ["connectors:", *_connectors(first)],
         _bots(first),
     ]
@@ -142,7 +148,7 @@ def _value(connector: FirstConnector, key: str, number: int, network: str) -> st
             raise NoHostError(f"{connector.type} has no {key} on {network}")
         return url
     if key in KEYS:
-        return f"${{{_variable(connector.name, key)}:-}}"
+        return f"${{secret:{_secret(connector.name, key)}}}"
     return {"category": "linear", "order_prefix": f"hs{number}-"}[key]
 
 
@@ -153,6 +159,26 @@ def _url(kind: str, key: str, network: str) -> str | None:
     if host is None:
         return None
     return f"{'https' if endpoint == 'rest' else 'wss'}://{host}{URL_PATHS[key]}"
+
+
+def _secret(name: str, key: str) -> str:
+    return f"{name}_{key}"[-_LONGEST_NAME:].lstrip("-_.")
+
+
+def _secrets(first: FirstStack) -> list[str]:
+    keyed = [
+        (connector.name, key)
+        for connector in first.connectors
+        if connector.type != SIM
+        for key in MODELS[connector.type].model_fields
+        if key in KEYS
+    ]
+    if not keyed:
+        return []
+    lines = [*_comment(_WHENCE, ""), "secrets:"]
+    for name, key in keyed:
+        lines.append(f"  {_key(_secret(name, key))}: {{env: {_variable(name, key)}, optional: true}}")
+    return lines
 
 
 def _variable(name: str, key: str) -> str:

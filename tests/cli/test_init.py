@@ -53,8 +53,8 @@ def test_its_tables_hold_every_key_with_a_word_on_each_and_no_shared_prefix(mach
         "stream_url": "wss://fstream.binancefuture.com/ws",
         "api_url": "https://testnet.binancefuture.com",
         "order_prefix": "hs1-",
-        "api_key": "${BINANCEFUTURES_API_KEY:-}",
-        "secret": "${BINANCEFUTURES_SECRET:-}",
+        "api_key": "${secret:binancefutures_api_key}",
+        "secret": "${secret:binancefutures_secret}",
     }
     assert tables["binancespot"]["ws_api_url"] == "wss://ws-api.testnet.binance.vision/ws-api/v3"
     assert (tables["bybit"]["category"], tables["bybit"]["order_prefix"]) == ("linear", "hs3-")

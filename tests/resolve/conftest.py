@@ -13,6 +13,7 @@ from orchestrator import resolve, stack
 from orchestrator.build import BuildResult, Program
 from orchestrator.build.store import store
 from orchestrator.deployment.homes import StackHome, locate
+from orchestrator.resolve.configs import Configs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +42,12 @@ class Desk:
         return stack.load(self.write("desk.yaml", head + textwrap.dedent(text)), self.environ)
 
     def resolve(self, text: str, binaries: BuildResult | None = None) -> Deployment:
-        return resolve.resolve(self.load(text), home=self.home, binaries=binaries, environ=self.environ)
+        configs = Configs(self.home.configs)
+        deployment = resolve.resolve(
+            self.load(text), home=self.home, binaries=binaries, environ=self.environ, configs=configs
+        )
+        configs.write()
+        return deployment
 
     def unit(self, name: str, text: str, binaries: BuildResult | None = None) -> UnitSpec:
         return self.resolve(text, binaries).unit(name)

@@ -21,6 +21,10 @@ source: {path: up}
 build: {env: {CC: clang}, rustflags: [-Cx]}
 channel: {max_bots: 10}
 env: {COMMON: hunter2, RUST_LOG: info}
+secrets:
+  b-key: {env: BF_KEY}
+  a-key: {file: up/../sub/a.key}
+  c-key: {command: [./vault, "$$x"]}
 notify: {command: [./alert.sh], on: [failed], timeout: 5s}
 defaults:
   health: {startup: 1m30s}
@@ -38,6 +42,8 @@ connectors:
       unset: ${NOBODY_SET_THIS:-}
       empty: ""
       number: 12345
+      token: ${secret:b-key}
+      mixed: hunter2${secret:b-key}
       nested: {list: [hunter2], url: "https://hunter2"}
       stream_url: wss://fstream.binancefuture.com/ws
       api_url: https://user:hunter2@testnet.binancefuture.com
@@ -45,7 +51,7 @@ connectors:
     type: binancefutures
     env: *shared
     resources: {cpus: [3, 2], scheduler: "fifo:10", timer_slack: 1us, limits: {nofile: 65536, core: unlimited}}
-  s: {type: sim, config: {rate: 5}}
+  s: {type: sim, config: {rate: 5, symbols: ["${secret:a-key}", "${secret:c-key}"]}}
 services:
   proxy: {command: [./p, "$$5", "on", "1e3", "0o17", "12:30"], ready: {tcp: "[::1]:3128"}}
 bots:
@@ -88,6 +94,8 @@ def test_no_secret_is_left_and_what_is_none_is_still_there(tmp_path: Path) -> No
         "unset": "${NOBODY_SET_THIS:-}",
         "nested": {"list": ["<redacted>"], "url": "<redacted>"},
         "number": "<redacted>",
+        "token": "${secret:b-key}",
+        "mixed": "<redacted>",
         "order_prefix": "mm1",
         "secret": "<redacted>",
         "stream_url": "wss://fstream.binancefuture.com/ws",
@@ -113,7 +121,10 @@ def test_everything_is_merged_into_the_units_and_nothing_else_is_said(tmp_path: 
         "timer_slack": "1us",
         "limits": {"core": "unlimited", "nofile": 65536},
     }
-    assert data["connectors"]["s"]["config"] == {"rate": 5}
+    assert data["connectors"]["s"]["config"] == {
+        "rate": 5,
+        "symbols": ["${secret:a-key}", "${secret:c-key}"],
+    }
     assert data["services"]["proxy"]["ready"] == {"tcp": "[::1]:3128"}
     assert data["bots"]["mm"]["attached"] is False
     assert data["bots"]["aa"]["package"] == "aa"

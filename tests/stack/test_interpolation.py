@@ -44,7 +44,7 @@ def test_variables_are_replaced(text: str, expanded: str) -> None:
         ("${1}", "interpolation-syntax", "not understood"),
         ("${A:-${B}}", "interpolation-syntax", "holds another"),
         ("pa$word", "interpolation-syntax", "before a letter"),
-        ("${secret:key}", "not-supported-yet", "not supported yet"),
+        ("${secret:key}", "secret-place", "configs of connectors alone"),
     ],
 )
 def test_what_cannot_be_replaced_is_an_error(text: str, rule: str, says: str) -> None:

@@ -413,19 +413,65 @@ MISTAKES = {
     ),
     "a secret": (
         HEAD + "connectors: {c: {type: x, config: {key: '${secret:k}'}}}",
-        ["2:41 /connectors/c/config/key [not-supported-yet]"],
+        ["2:41 /connectors/c/config/key [secret-unknown]"],
+    ),
+    "secrets": (
+        HEAD
+        + """\
+secrets:
+  a: {}
+  b: {env: 1B}
+  c: {file: ~/c}
+  d: {command: []}
+  e: {value: k}
+  f: k
+  -g: {env: G}
+  h: {env: H, command: [x]}
+  i: {env: I}
+connectors:
+  c:
+    type: x
+    config: {stream_url: "${secret:i}", k: "a${secret:i}${secret:z}${secret:}", l: ["${secret:i"]}
+    features: ["${secret:i}"]
+bots:
+  m: {command: ["${secret:i}"], cwd: "${secret:i}"}
+""",
+        [
+            "3:3 /secrets/a [secret-unused]",
+            "3:3 /secrets/a [secret-source]",
+            "4:3 /secrets/b [secret-unused]",
+            "4:12 /secrets/b/env [env-key]",
+            "5:3 /secrets/c [secret-unused]",
+            "5:13 /secrets/c/file [path]",
+            "6:3 /secrets/d [secret-unused]",
+            "6:16 /secrets/d/command [command]",
+            "7:3 /secrets/e [secret-unused]",
+            "7:7 /secrets/e/value [unknown-key]",
+            "8:3 /secrets/f [secret-unused]",
+            "8:6 /secrets/f [wrong-type]",
+            "9:3 /secrets/-g [name]",
+            "9:3 /secrets/-g [secret-unused]",
+            "10:3 /secrets/h [secret-source]",
+            "10:3 /secrets/h [secret-unused]",
+            "15:26 /connectors/c/config/stream_url [interpolation-forbidden]",
+            "15:44 /connectors/c/config/k [secret-unknown]",
+            "15:44 /connectors/c/config/k [secret-unknown]",
+            "15:85 /connectors/c/config/l/0 [interpolation-syntax]",
+            "16:16 /connectors/c/features/0 [interpolation-forbidden]",
+            "18:17 /bots/m/command/0 [secret-place]",
+            "18:38 /bots/m/cwd [secret-place]",
+        ],
     ),
     "keys of later versions": (
         (
-            "network: testnet\nsource: {git: https://x, rev: a}\nsecrets: {}\n"
+            "network: testnet\nsource: {git: https://x, rev: a}\n"
             "connectors:\n  c:\n    type: sim\n    health: {on_stale: restart, min_rate: 0}\n"
         ),
         [
             "2:10 /source/git [not-supported-yet]",
             "2:26 /source/rev [not-supported-yet]",
-            "3:1 /secrets [not-supported-yet]",
-            "7:14 /connectors/c/health/on_stale [not-supported-yet]",
-            "7:33 /connectors/c/health/min_rate [not-supported-yet]",
+            "6:14 /connectors/c/health/on_stale [not-supported-yet]",
+            "6:33 /connectors/c/health/min_rate [not-supported-yet]",
         ],
     ),
     "an external connector that is told how to run": (

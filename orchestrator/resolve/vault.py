@@ -1,0 +1,90 @@
+"""The secrets of a stack: read once, when something that starts needs them, and told to nobody.
+
+What goes wrong is told by the secret's name and place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import tomllib
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.deployment import digestkey
+from orchestrator.resolve import configs, sources
+from orchestrator.resolve.error import ResolveError
+from orchestrator.stack import pointer as json_pointer
+from orchestrator.stack import templates
+from orchestrator.stack.model import Connector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from orchestrator.deployment.homes import Home
+    from orchestrator.stack.model import Stack
+
+PATIENCE: Final = 10.0
+"""Seconds that a command may take."""
+
+
+class Vault:
+    """Reads the secrets that configs refer to, each once.
+
+    Args:
+        stack: declares them.
+        environ: the caller's environment, for variables, commands and credentials.
+        home: its key makes the digests of what holds a secret.
+        patience: seconds that a command may take.
+    """
+
+    def __init__(self, stack: Stack, environ: Mapping[str, str], home: Home, *, patience: float = PATIENCE) -> None:
+        self._stack = stack
+        self._environ = environ
+        self._home = home
+        self._patience = patience
+        self._values: dict[str, str] = {}
+
+    def _read(self, names: Iterable[str]) -> None:
+        """Read secrets that are not known yet."""
+        errors = []
+        for name in sorted(set(names).difference(self._values)):
+            try:
+                self._values[name] = sources.read(
+                    self._stack.secrets[name], self._stack.file.parent, self._environ, patience=self._patience
+                )
+            except ResolveError as error:
+                error.message = f"the secret {name}: {error.message}"
+                error.where = self._stack.place(json_pointer.join(("secrets", name)))
+                errors.append(error)
+        if errors:
+            raise ResolveError.of(errors)
+
+    def rendered(self) -> dict[str, bytes]:
+        """Return the TOML of each unit whose config refers to secrets, with their values in it.
+
+        Raises:
+            ResolveError: a secret cannot be had; shows all of them.
+            StackError: with the values in it a config breaks a rule of the stack file.
+        """
+        tables = {name: table for name, table in self._tables() if templates.names(table)}
+        self._read({secret for table in tables.values() for secret in templates.names(table)})
+        texts = {
+            name: configs.rendered({key: templates.filled(value, self._values) for key, value in table.items()})
+            for name, table in tables.items()
+        }
+        # The very text that the connector will parse: what it would choke on, and print, is found here.
+        self._stack.check_filled({name: tomllib.loads(text.decode()) for name, text in texts.items()})
+        return texts
+
+    def digest(self, content: bytes) -> str:
+        """Return what tells content that holds secrets from other such content, and nothing of what it holds.
+
+        Raises RefusedError when the home's key cannot be used.
+        """
+        return hmac.new(digestkey.own(self._home), content, hashlib.sha256).hexdigest()
+
+    def _tables(self) -> Iterator[tuple[str, dict[str, object]]]:
+        for _, name, unit in self._stack.units():
+            config = self._stack.config(name)
+            if config is not None and not (isinstance(unit, Connector) and unit.external):
+                yield name, dict(config.table)

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import resolve, venue
+from orchestrator.build import CONNECTOR
+from orchestrator.deployment import codec
+from orchestrator.errors import RefusedError, StackError
+from orchestrator.resolve import ResolveError
+from orchestrator.resolve.configs import Configs
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.model import Deployment
+    from tests.resolve.conftest import Desk
+
+SEED = "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+PEM = f"-----BEGIN PRIVATE KEY-----\n{SEED}\n-----END PRIVATE KEY-----\n"
+ODD = "q\"uo'te\\ \t$${secret:key} é\x1b"
+
+SIM = """
+version: 1
+network: local
+secrets:
+  key: {env: BINANCE_KEY}
+  odd: {file: odd}
+  seen: {command: [sh, -c, "echo called >>called; echo seen-value"]}
+  nobody: {env: NOT_SET}
+connectors:
+  one: {type: sim, config: {symbols: ["a-${secret:key}-${secret:odd}", "${secret:seen}"]}}
+  two: {type: sim, config: two.toml}
+  three: {type: sim, config: {symbols: ["$${secret:key}"]}}
+  out: {type: sim, external: true, config: {symbols: ["${secret:nobody}"]}}
+bots:
+  mm: {type: sim, depends_on: [one], config: {symbols: ["${secret:seen}"]}}
+"""
+
+
+@pytest.fixture
+def sim(desk: Desk) -> Desk:
+    desk.write("odd", f"{ODD}\n", 0o600)
+    desk.write("two.toml", '# not "${secret:nobody}"\nsymbols = ["${secret:key}", "${KEY} $${secret:odd}"]\n')
+    desk.write("desk.yaml", SIM)
+    return desk
+
+
+def _resolved(desk: Desk, *, secrets: bool = True) -> Deployment:
+    stack = venue.load(desk.folder / "desk.yaml", desk.environ)
+    configs = Configs(desk.home.configs)
+    built = desk.built(CONNECTOR)
+    deployment = resolve.resolve(
+        stack, home=desk.home, binaries=built, environ=desk.environ, configs=configs, secrets=secrets
+    )
+    configs.write()
+    return deployment
+
+
+def _symbols(deployment: Deployment, name: str) -> list[str]:
+    (file,) = deployment.unit(name).files
+    symbols: list[str] = tomllib.loads(Path(file.path).read_text(encoding="utf-8"))["symbols"]
+    return symbols
+
+
+def test_a_config_holds_what_its_references_refer_to_however_odd(sim: Desk) -> None:
+    deployment = _resolved(sim)
+
+    assert _symbols(deployment, "one") == [f"a-hush-{ODD}", "seen-value"]
+    assert _symbols(deployment, "two") == ["hush", f"${{KEY}} ${ODD}"]
+    assert _symbols(deployment, "three") == ["${secret:key}"]
+    assert _symbols(deployment, "mm") == ["seen-value"]
+    assert Path(deployment.unit("one").files[0].path).stat().st_mode & 0o777 == 0o600
+
+
+def test_each_secret_is_read_once_and_one_that_nothing_starts_with_never(sim: Desk) -> None:
+    deployment = _resolved(sim)
+
+    assert (sim.folder / "called").read_text() == "called\n"
+    assert deployment.unit("out").files == ()
+
+
+def test_nothing_but_the_config_itself_tells_of_a_secret(sim: Desk) -> None:
+    deployment = _resolved(sim)
+    text = codec.encode(deployment)
+    (two,) = deployment.unit("two").files
+    content = Path(two.path).read_bytes()
+
+    for secret in ("hush", "seen-value", json.dumps(ODD)[1:-1]):
+        assert secret not in text
+    assert two.path.endswith(f"two-{two.sha256[:16]}.toml")
+    for guess in (content, b"hush"):
+        assert hashlib.sha256(guess).hexdigest() not in text
+        assert hashlib.sha256(guess).hexdigest()[:8] not in text
+    assert (sim.home.home.state / "digest.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_digest_is_of_this_home_and_changes_with_the_secret(sim: Desk) -> None:
+    first, second = _resolved(sim), _resolved(sim)
+    object.__setattr__(sim, "environ", {**sim.environ, "BINANCE_KEY": "other"})
+    third = _resolved(sim)
+    (sim.home.home.state / "digest.key").unlink()
+    fourth = _resolved(sim)
+
+    assert first == second
+    digests = [deployment.unit("two").files[0].sha256 for deployment in (first, third, fourth)]
+    assert len(set(digests)) == 3
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
+    assert [first.unit("three"), first.unit("mm").name] == [fourth.unit("three"), "mm"]
+
+
+def test_a_damaged_key_of_the_home_is_told_and_not_replaced(sim: Desk) -> None:
+    (sim.home.home.state / "digest.key").write_bytes(b"short")
+
+    with pytest.raises(RefusedError, match="5 bytes, not 32") as caught:
+        _resolved(sim)
+    assert caught.value.hint
+    assert (sim.home.home.state / "digest.key").read_bytes() == b"short"
+
+
+def test_a_unit_whose_config_holds_a_secret_leaves_no_core_unless_asked_to(sim: Desk) -> None:
+    sim.write("desk.yaml", SIM.replace("config: two.toml", "config: two.toml, resources: {limits: {core: 5}}"))
+    deployment = _resolved(sim)
+
+    assert deployment.unit("one").resources.limits == (("core", 0),)
+    assert deployment.unit("two").resources.limits == (("core", 5),)
+    assert deployment.unit("three").resources.limits == ()
+
+
+def test_without_secrets_configs_are_known_as_they_are_written_and_nothing_is_read(sim: Desk) -> None:
+    deployment = _resolved(sim, secrets=False)
+
+    assert _symbols(deployment, "one") == ["a-${secret:key}-${secret:odd}", "${secret:seen}"]
+    assert not (sim.folder / "called").exists()
+    assert not (sim.home.home.state / "digest.key").exists()
+
+
+def test_all_secrets_that_cannot_be_had_are_told_at_once_with_their_places(sim: Desk) -> None:
+    sim.write("odd", ODD, 0o644)
+    sim.write("desk.yaml", SIM.replace("echo seen-value", "echo seen-value; echo seen-value"))
+    with pytest.raises(ResolveError) as caught:
+        _resolved(sim)
+    said = str(caught.value)
+
+    assert f"{sim.folder}/desk.yaml:6:3: the secret odd: {sim.folder}/odd is open to others" in said
+    assert f"{sim.folder}/desk.yaml:7:3: the secret seen: " in said
+    assert "gives 2 lines, not one" in said
+    assert "seen-value" not in said
+    assert ODD not in said
+    assert caught.value.exit_code == 3
+
+
+SPOT = """
+version: 1
+network: testnet
+secrets: {key: {env: KEY}, pem: {file: pem}, other: {env: OTHER}}
+connectors:
+  sp:
+    type: binancespot
+    config:
+      stream_url: wss://stream.testnet.binance.vision/ws
+      api_url: https://testnet.binance.vision
+      ws_api_url: wss://ws-api.testnet.binance.vision/ws-api/v3
+      order_prefix: a
+      api_key: ${secret:key}
+      secret: ${secret:pem}
+  st: {type: binancespot, config: st.toml}
+"""
+ST = """
+stream_url = "wss://stream.testnet.binance.vision/ws"
+api_url = "https://testnet.binance.vision"
+ws_api_url = "wss://ws-api.testnet.binance.vision/ws-api/v3"
+order_prefix = "ab"
+api_key = "${secret:other}"
+secret = "${secret:pem}"
+"""
+
+
+def _spot(desk: Desk, **environ: str) -> Deployment:
+    desk.write("desk.yaml", SPOT)
+    desk.write("st.toml", ST)
+    object.__setattr__(desk, "environ", {**desk.environ, "KEY": "spot-key", "OTHER": "spot-other", **environ})
+    return _resolved(desk)
+
+
+def test_a_private_key_arrives_with_its_line_ends(desk: Desk) -> None:
+    desk.write("pem", PEM, 0o600)
+    (file,) = _spot(desk).unit("st").files
+
+    assert tomllib.loads(Path(file.path).read_text())["secret"] == PEM
+
+
+@pytest.mark.parametrize(
+    ("pem", "environ", "told"),
+    [
+        (
+            "hmac-secret\n",
+            {},
+            [
+                "desk.yaml:14:15: /connectors/sp/config/secret [secret-kind]",
+                "st.toml:7:10: /secret [secret-kind]",
+            ],
+        ),
+        (PEM, {"KEY": "spot key"}, ["desk.yaml:13:16: /connectors/sp/config/api_key [key-text]"]),
+        (PEM, {"OTHER": "spot-key"}, ["st.toml:5:16: /order_prefix [shared-prefix]"]),
+    ],
+)
+def test_what_is_filled_in_is_judged_by_the_rules_of_the_file_at_its_places(
+    desk: Desk, pem: str, environ: dict[str, str], told: list[str]
+) -> None:
+    desk.write("pem", pem, 0o600)
+    with pytest.raises(StackError) as caught:
+        _spot(desk, **environ)
+
+    found = caught.value.diagnostics
+    assert [f"{Path(d.file).name}:{d.line}:{d.column}: {d.pointer} [{d.rule}]" for d in found] == told
+    assert "hmac-secret" not in str(caught.value)
+    assert "spot" not in "".join(d.message for d in found).replace("binancespot", "")
+    assert list(desk.home.configs.iterdir()) == []
