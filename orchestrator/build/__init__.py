@@ -6,7 +6,7 @@ result.binaries[build.CONNECTOR].path
 
 from orchestrator.build.builder import ensure
 from orchestrator.build.cargo import Progress
-from orchestrator.build.request import CONNECTOR, BuildRequest, BuildResult, Program
+from orchestrator.build.request import CONNECTOR, BuildRequest, BuildResult, Program, Repository
 from orchestrator.build.store import StoredBinary
 
-__all__ = ["CONNECTOR", "BuildRequest", "BuildResult", "Program", "Progress", "StoredBinary", "ensure"]
+__all__ = ["CONNECTOR", "BuildRequest", "BuildResult", "Program", "Progress", "Repository", "StoredBinary", "ensure"]

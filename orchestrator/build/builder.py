@@ -6,7 +6,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from orchestrator.build import toolchain, workspace
+from orchestrator.build import checkout, toolchain, workspace
 from orchestrator.build.cargo import Cargo
 from orchestrator.build.request import CONNECTOR, BuildRequest, BuildResult
 from orchestrator.build.store import in_place, store
@@ -28,8 +28,12 @@ def ensure(
     Raises BuildError, with the compiler's errors in full as its detail; KeyboardInterrupt after cargo has ended.
     """
     started = time.monotonic()
-    manifest = workspace.find(request.start, source=request.source, environ=environ)
     environment = _environment(request, environ)
+    source = request.source
+    if request.repository is not None:
+        source = checkout.ensure(request.repository, environ=environ, progress=progress)
+        environment = {"CARGO_TARGET_DIR": str(checkout.target(request.repository)), **environment}
+    manifest = workspace.find(request.start, source=source, environ=environ)
     program = toolchain.cargo(environment)
     toolchain.c_compiler(environment)
     cargo = Cargo(program, environment)

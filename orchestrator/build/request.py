@@ -32,6 +32,15 @@ CONNECTOR: Final = Program("connector")
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """A git repository at one commit, named in full; `cache` is the folder that keeps checkouts."""
+
+    url: str
+    commit: str
+    cache: Path
+
+
+@dataclass(frozen=True, slots=True)
 class BuildRequest:
     """One build of one workspace.
 
@@ -39,6 +48,7 @@ class BuildRequest:
         start: folder of the stack file, where the walk up for a workspace begins.
         store: folder that keeps binaries by digest; None leaves them where cargo put them.
         source: workspace that the stack file names, absolute.
+        repository: what to check out and build, instead of `source`.
         programs: what to build; the features concern CONNECTOR only.
         features: union of the features of all connectors.
         env: `build.env`, over the caller's environment.
@@ -50,6 +60,7 @@ class BuildRequest:
     store: Path | None
     programs: tuple[Program, ...] = (CONNECTOR,)
     source: Path | None = None
+    repository: Repository | None = None
     features: tuple[str, ...] = ()
     default_features: bool = True
     profile: str = "release"

@@ -62,7 +62,7 @@ def own(home: Home) -> bytes:
 
 
 def _path(home: Home) -> Path:
-    return home.state / "digest.key"
+    return home.state / ".digest.key"  # no stack can have this name
 
 
 def _unusable(path: Path, why: str) -> RefusedError:

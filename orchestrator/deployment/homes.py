@@ -43,6 +43,11 @@ class Home:
         return hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
 
     @property
+    def sources(self) -> Path:
+        """Folder of the checkouts of git sources; no stack can have its name."""
+        return self.state / ".sources"
+
+    @property
     def marker(self) -> str:
         """What the markers of all units of this home begin with."""
         return f"{self.uid}/{self.digest}/"

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from orchestrator.build import CONNECTOR, BuildRequest, BuildResult, Program, StoredBinary
+from orchestrator.build import CONNECTOR, BuildRequest, BuildResult, Program, Repository, StoredBinary
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import Deployment
 from orchestrator.errors import BuildError
@@ -38,6 +38,7 @@ def build_request(stack: Stack, *, home: StackHome) -> BuildRequest | None:
         store=home.binaries,
         programs=programs,
         source=stack.source.path if stack.source else None,
+        repository=_repository(stack, home),
         features=tuple(sorted({feature for connector in built for feature in connector.features})),
         default_features=stack.build.default_features,
         profile=stack.build.profile,
@@ -45,6 +46,13 @@ def build_request(stack: Stack, *, home: StackHome) -> BuildRequest | None:
         rustflags=stack.build.rustflags,
         locked=stack.build.locked,
     )
+
+
+def _repository(stack: Stack, home: StackHome) -> Repository | None:
+    source = stack.source
+    if source is None or source.git is None or source.rev is None:
+        return None
+    return Repository(source.git, source.rev, home.home.sources)
 
 
 def reuse(stack: Stack, *, home: StackHome) -> BuildResult | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -18,10 +19,10 @@ from orchestrator.stack import interpolation, loader, templates
 from orchestrator.stack.document import SECTIONS, holds_secrets
 from orchestrator.stack.model import SIM, Bot, Connector, Service, Stack
 from orchestrator.stack.parts import Secret
+from orchestrator.stack.scalars import is_public_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
 
     from orchestrator.stack.document import Document
 
@@ -61,8 +62,10 @@ def resolved(stack: Stack, document: Document, public: Collection[str]) -> dict[
     folder = stack.file.parent
     if stack.channel is not None:
         data["channel"] = stack.channel.model_dump()
-    if stack.source is not None and "path" in data.get("source", {}):
+    if stack.source is not None and stack.source.path is not None:
         data["source"]["path"] = _relative(stack.source.path, folder)
+    if stack.source is not None and stack.source.git is not None and stack.source.git.startswith("/"):
+        data["source"]["git"] = _relative(Path(stack.source.git), folder)
     for name, secret in stack.secrets.items():
         if secret.file is not None:
             data["secrets"][name]["file"] = _relative(secret.file, folder)
@@ -185,6 +188,8 @@ def _is_public(value: object, parts: tuple[str, ...], origin: _Origin) -> bool:
     key = parts[-1]
     if parts[0] == "secrets":
         return len(parts) >= _UNIT_KEY and parts[2] in Secret.model_fields
+    if parts == ("source", "git"):
+        return isinstance(value, str) and is_public_url(value)
     if "env" in parts[:-1]:
         return key in _PUBLIC_ENV
     if parts[0] not in SECTIONS or parts[2:3] != ("config",):

@@ -55,7 +55,11 @@ def holds_secrets(parts: Sequence[str]) -> bool:
         return False
     if parts[0] in SECTIONS:
         return len(parts) >= _UNIT_DEPTH and parts[2] in {"config", "env"}
-    return parts[0] in {"env", "secrets"} or parts[0].startswith("x-") or tuple(parts[:2]) == ("build", "env")
+    return (
+        parts[0] in {"env", "secrets"}
+        or parts[0].startswith("x-")
+        or tuple(parts[:2]) in {("build", "env"), ("source", "git")}
+    )
 
 
 def quote(value: object) -> str:

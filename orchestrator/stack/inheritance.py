@@ -144,7 +144,7 @@ def anchor(data: dict[str, object], document: Document) -> None:
 
 def _anchored(text: str, pointer: str, document: Document) -> str:
     layer = document.layer(pointer)
-    if layer is document or not text or text.startswith("~"):
+    if layer is document or not text or text.startswith("~") or (pointer == "/source/git" and ":" in text):
         return text
     return os.path.normpath(layer.folder / text)
 
@@ -168,6 +168,7 @@ def _at(data: object, *parts: str, pointer: str = "") -> Iterator[_Place]:
 
 def _paths(data: dict[str, object]) -> Iterator[_Place]:
     yield from _at(data, "source", "path")
+    yield from _at(data, "source", "git")
     yield from _at(data, "secrets", "*", "file")
     for section in SECTIONS:
         yield from _at(data, section, "*", "cwd")

@@ -25,6 +25,7 @@ _UNIT_DEPTH: Final = 2
 _URL_KEY: Final = re.compile(r"(?:url|urls|uri)$", re.IGNORECASE)
 
 _LITERAL: Final = {"network", "name", "allow_hosts"}
+_LITERAL_PLACES: Final = {("source", "git"), ("source", "rev")}
 _LITERAL_IN_UNITS: Final = {"type", "features", "depends_on", "ignore"}
 """Where a reviewer must see what is meant."""
 
@@ -113,7 +114,7 @@ def _replaced(match: re.Match[str], environ: Mapping[str, str]) -> str:
 def _must_be_literal(parts: tuple[str, ...]) -> bool:
     if parts[0] in SECTIONS:
         return len(parts) > _UNIT_DEPTH and parts[_UNIT_DEPTH] in _LITERAL_IN_UNITS
-    return parts[0] in _LITERAL
+    return parts[0] in _LITERAL or parts in _LITERAL_PLACES
 
 
 def _in_config(parts: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.stack.model import SIM, Bot, Connector, Program, Stack, Unit
-from orchestrator.stack.parts import Part, Restart, Secret
+from orchestrator.stack.parts import Part, Restart, Secret, Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,6 +71,19 @@ def _bot(unit: Bot, connectors: Collection[str]) -> Bot:
     return unit.model_copy(update={"attached": any(name in connectors for name in unit.depends_on)})
 
 
+def is_folder(git: str) -> bool:
+    """Tell whether a repository is named by a path: neither by a URL nor as HOST:PATH."""
+    return "://" not in git and ":" not in git.partition("/")[0]
+
+
+def _source(source: Source, folder: Path) -> Source:
+    if source.path is not None:
+        return source.model_copy(update={"path": absolute(folder, source.path)})
+    if source.git is not None and is_folder(source.git):
+        return source.model_copy(update={"git": str(absolute(folder, Path(source.git)))})
+    return source
+
+
 def _secret(secret: Secret, folder: Path) -> Secret:
     return secret if secret.file is None else secret.model_copy(update={"file": absolute(folder, secret.file)})
 
@@ -82,12 +95,9 @@ def absolute(folder: Path, path: Path) -> Path:
 
 def merge(stack: Stack, *, folder: Path) -> Stack:
     """Return the stack with complete units: defaults, environment and absolute paths filled in."""
-    source = (
-        None if stack.source is None else stack.source.model_copy(update={"path": absolute(folder, stack.source.path)})
-    )
     return stack.model_copy(
         update={
-            "source": source,
+            "source": None if stack.source is None else _source(stack.source, folder),
             "secrets": {name: _secret(secret, folder) for name, secret in stack.secrets.items()},
             "connectors": {name: _connector(stack, unit, folder) for name, unit in stack.connectors.items()},
             "services": {name: _program(_common(stack, unit, folder)) for name, unit in stack.services.items()},

@@ -22,6 +22,8 @@ from orchestrator.stack.scalars import (
     DailyWindow,
     EnvKey,
     FilePath,
+    GitCommit,
+    GitUrl,
     LimitName,
     Name,
     RegularExpression,
@@ -52,9 +54,27 @@ Env = Annotated[dict[EnvKey, str], Field(repr=False)]
 
 
 class Source(Part):
-    """Where the connectors' cargo workspace lies."""
+    """Where the connectors' cargo workspace lies: in a folder, or in a git repository at exactly one commit."""
 
-    path: FilePath = Field(description="The workspace's folder.", examples=["../hftbacktest"])
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["path"]}, {"required": ["git"]}],
+            "dependentRequired": {"git": ["rev"], "rev": ["git"]},
+        }
+    )
+
+    path: FilePath | None = Field(None, description="The workspace's folder.", examples=["../hftbacktest"])
+    git: GitUrl | None = Field(
+        None,
+        description="Instead of `path`: a repository. It is cloned once into the home, at `rev`, and then used without "
+        "a network.",
+        examples=["https://github.com/nkaz001/hftbacktest"],
+    )
+    rev: GitCommit | None = Field(
+        None,
+        description="The commit, in full: a branch or a tag may move after the review.",
+        examples=["5f3ec40b5ae0f5ab8eb4e8fd6e1b3b1d4c2a9e77"],
+    )
 
 
 SECRET_SOURCES: Final = ("env", "file", "command", "credential")

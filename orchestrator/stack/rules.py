@@ -294,8 +294,25 @@ _RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
 )
 
 
+def _source_is_one(source: object) -> Iterator[Finding]:
+    if not isinstance(source, dict):
+        return
+    given = source.keys() & {"path", "git", "rev"}
+    if given in ({"path"}, {"git", "rev"}) or (not given and source):
+        return
+    messages = {
+        frozenset({"git"}): ("a repository without a commit may change after the review", "add rev: COMMIT, in full"),
+        frozenset({"rev"}): ("a commit without its repository", "add git: URL"),
+        frozenset(): ("a source without a place", "write {path: FOLDER} or {git: URL, rev: COMMIT}"),
+    }
+    both = ("a source is a folder or a repository, not both", "keep path, or git and rev")
+    message, hint = messages.get(frozenset(given), both)
+    yield Finding("/source", message, hint, "source", on_key=True)
+
+
 def check(data: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what is wrong between the parts of a stack file's data."""
+    yield from _source_is_one(data.get("source"))
     view = view_of(data)
     for rule in _RULES:
         yield from rule(view)

@@ -24,6 +24,8 @@ _NAME: Final = re.compile(NAME_PATTERN[1:-1])
 _ENV_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_-]*")
 _FEATURE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_+.-]*)?")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_GIT_SCHEMES: Final = ("https", "ssh", "git", "http", "file")
 _CREDENTIAL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _CARGO_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
@@ -87,6 +89,31 @@ def _env_key(text: str) -> str:
 def _credential(text: str) -> str:
     if _CREDENTIAL.fullmatch(text) is None:
         raise fault("secret-source", "is not the name of a credential", "use letters, digits, '_', '.' and '-'")
+    return text
+
+
+def _git_url(text: str) -> str:
+    scheme, separator, _ = text.partition("://")
+    if not text or text.startswith("-") or any(not character.isprintable() for character in text) or "::" in text:
+        raise fault("source-git", "is no repository", "write https://HOST/PATH, USER@HOST:PATH or a folder")
+    if separator and scheme not in _GIT_SCHEMES:
+        raise fault("source-git", "has a scheme that git is not asked for", f"use one of {', '.join(_GIT_SCHEMES)}")
+    if separator and not is_public_url(text):
+        raise fault("source-git", "may hold a password", "remove it, and use a credential helper of git's, or ssh")
+    return text
+
+
+def is_public_url(text: str) -> bool:
+    """Tell whether a repository's URL holds nothing that could be a password: of a user only his name, with ssh."""
+    scheme, _, rest = text.partition("://")
+    user = rest.partition("/")[0].rpartition("@")[0]
+    named = scheme == "ssh" and ":" not in user
+    return (not user or named) and not {"?", "#"} & set(rest)
+
+
+def _git_commit(text: str) -> str:
+    if _COMMIT.fullmatch(text) is None:
+        raise fault("source-rev", "is not a commit in full", "write its 40 hexadecimal digits: git rev-parse COMMIT")
     return text
 
 
@@ -300,6 +327,8 @@ def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 Version = Annotated[int, PlainValidator(_version, json_schema_input_type=Literal[1])]
 EnvKey = Annotated[str, AfterValidator(_env_key), _pattern(_ENV_KEY)]
+GitUrl = Annotated[str, AfterValidator(_git_url), Field(min_length=1)]
+GitCommit = Annotated[str, AfterValidator(_git_commit), _pattern(_COMMIT)]
 CredentialName = Annotated[str, AfterValidator(_credential), _pattern(_CREDENTIAL)]
 ConnectorType = Annotated[str, AfterValidator(_connector_type), _pattern(_TYPE)]
 Feature = Annotated[str, AfterValidator(_feature), _pattern(_FEATURE)]

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 _ANY_UNIT: Final = "*"
 
 KEYS: Final[dict[tuple[str, ...], str]] = {
-    ("source", "git"): "clone it and give source: {path: ..}",
-    ("source", "rev"): "clone it and give source: {path: ..}",
     (_ANY_UNIT, "health", "on_stale"): "remove it; status shows a stale channel",
     (_ANY_UNIT, "health", "min_rate"): "remove it",
 }

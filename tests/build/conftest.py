@@ -70,7 +70,8 @@ def workspace(tmp_path: Path, cargo_environ: dict[str, str]) -> Workspace:
     """A workspace whose `connector` prints the features that it was built with."""
     made = Workspace(tmp_path / "tree", tmp_path / "binaries", cargo_environ)
     made.write(
-        "Cargo.toml", '[workspace]\nresolver = "2"\nmembers = ["*"]\nexclude = ["target", "stacks", ".cargo", "out"]\n'
+        "Cargo.toml",
+        '[workspace]\nresolver = "2"\nmembers = ["*"]\nexclude = ["target", "stacks", ".cargo", ".git", "out"]\n',
     )
     made.write("stacks/.keep", "")
     made.package(

@@ -96,14 +96,14 @@ def test_nothing_but_the_config_itself_tells_of_a_secret(sim: Desk) -> None:
     for guess in (content, b"hush"):
         assert hashlib.sha256(guess).hexdigest() not in text
         assert hashlib.sha256(guess).hexdigest()[:8] not in text
-    assert (sim.home.home.state / "digest.key").stat().st_mode & 0o777 == 0o600
+    assert (sim.home.home.state / ".digest.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_digest_is_of_this_home_and_changes_with_the_secret(sim: Desk) -> None:
     first, second = _resolved(sim), _resolved(sim)
     object.__setattr__(sim, "environ", {**sim.environ, "BINANCE_KEY": "other"})
     third = _resolved(sim)
-    (sim.home.home.state / "digest.key").unlink()
+    (sim.home.home.state / ".digest.key").unlink()
     fourth = _resolved(sim)
 
     assert first == second
@@ -114,12 +114,12 @@ def test_the_digest_is_of_this_home_and_changes_with_the_secret(sim: Desk) -> No
 
 
 def test_a_damaged_key_of_the_home_is_told_and_not_replaced(sim: Desk) -> None:
-    (sim.home.home.state / "digest.key").write_bytes(b"short")
+    (sim.home.home.state / ".digest.key").write_bytes(b"short")
 
     with pytest.raises(RefusedError, match="5 bytes, not 32") as caught:
         _resolved(sim)
     assert caught.value.hint
-    assert (sim.home.home.state / "digest.key").read_bytes() == b"short"
+    assert (sim.home.home.state / ".digest.key").read_bytes() == b"short"
 
 
 def test_a_unit_whose_config_holds_a_secret_leaves_no_core_unless_asked_to(sim: Desk) -> None:
@@ -136,7 +136,7 @@ def test_without_secrets_configs_are_known_as_they_are_written_and_nothing_is_re
 
     assert _symbols(deployment, "one") == ["a-${secret:key}-${secret:odd}", "${secret:seen}"]
     assert not (sim.folder / "called").exists()
-    assert not (sim.home.home.state / "digest.key").exists()
+    assert not (sim.home.home.state / ".digest.key").exists()
 
 
 def test_all_secrets_that_cannot_be_had_are_told_at_once_with_their_places(sim: Desk) -> None:

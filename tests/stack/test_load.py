@@ -463,16 +463,15 @@ bots:
         ],
     ),
     "keys of later versions": (
-        (
-            "network: testnet\nsource: {git: https://x, rev: a}\n"
-            "connectors:\n  c:\n    type: sim\n    health: {on_stale: restart, min_rate: 0}\n"
-        ),
+        HEAD + "connectors:\n  c:\n    type: sim\n    health: {on_stale: restart, min_rate: 0}\n",
         [
-            "2:10 /source/git [not-supported-yet]",
-            "2:26 /source/rev [not-supported-yet]",
-            "6:14 /connectors/c/health/on_stale [not-supported-yet]",
-            "6:33 /connectors/c/health/min_rate [not-supported-yet]",
+            "5:14 /connectors/c/health/on_stale [not-supported-yet]",
+            "5:33 /connectors/c/health/min_rate [not-supported-yet]",
         ],
+    ),
+    "sources": (
+        HEAD + "source: {git: 'http://a?token=x', rev: main}\nbots: {b: {command: [x]}}",
+        ["2:15 /source/git [source-git]", "2:40 /source/rev [source-rev]"],
     ),
     "an external connector that is told how to run": (
         (

@@ -21,10 +21,11 @@ BEYOND_A_SCHEMA = {
     "condition-kind", "config-file-directory", "config-file-missing", "config-file-not-regular", "config-file-size",
     "config-file-unreadable", "config-null", "config-toml", "dependency-cycle", "dependency-kind", "directory-missing",
     "duplicate-dependency", "duplicate-name", "duration-range", "empty-stack", "env-reserved",
-    "interpolation-forbidden-2", "interpolation-syntax", "interpolation-syntax-2", "interpolation-syntax-3",
-    "log-pattern", "logs-keep", "missing-key-3", "package-missing", "path", "program-missing", "program-twice",
-    "secret-place", "secret-unknown", "secret-unknown-2", "secret-unused", "self-dependency", "sim-features",
-    "size-range", "unknown-unit", "variable-encoding", "variable-unset", "variable-unset-2", "window-3", "window-age",
+    "interpolation-forbidden-2", "interpolation-forbidden-3", "interpolation-syntax", "interpolation-syntax-2",
+    "interpolation-syntax-3", "log-pattern", "logs-keep", "missing-key-3", "package-missing", "path", "program-missing",
+    "program-twice", "secret-place", "secret-unknown", "secret-unknown-2", "secret-unused", "self-dependency",
+    "sim-features", "size-range", "source-git", "source-git-2", "unknown-unit", "variable-encoding", "variable-unset",
+    "variable-unset-2", "window-3", "window-age",
 }  # fmt: skip
 """Bad files whose mistake a schema cannot see: it lies in other files, between keys, or within a text."""
 

@@ -1,0 +1,52 @@
+"""Git as a child: quiet, asking nobody, running no hook."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.build import child
+from orchestrator.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SET: Final = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    "LC_ALL": "C",
+}
+"""No question on the terminal, no write by who only looks, no transport that runs a command of a URL's (ext::)."""
+
+_PLAIN: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false")
+_OURS: Final = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
+"""Of git's own variables those that say how to reach a host; the others, such as a hook's GIT_DIR, say where."""
+
+
+class GitError(Exception):
+    """Raised when git fails; holds what it said."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+def run(folder: Path, *words: str, environ: Mapping[str, str]) -> list[str]:
+    """Return what `git WORDS` prints in `folder`, by line.
+
+    Raises:
+        GitError: git failed.
+        BuildError: there is no git.
+    """
+    program = shutil.which("git", path=environ.get("PATH"))
+    if program is None:
+        raise BuildError("there is no program git on the PATH", hint="install it (apt-get install git)")
+    env = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in _OURS}
+    out: list[str] = []
+    err: list[str] = []
+    code = child.run([program, *_PLAIN, *words], cwd=folder, env=env | _SET, stdout=out.append, stderr=err.append)
+    if code != 0:
+        raise GitError("\n".join(line for line in err if line.strip()))
+    return out
