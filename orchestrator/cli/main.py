@@ -36,6 +36,7 @@ VERBS: Final = {
     "status": "Show what is live, what is blind, since when and why.",
     "logs": "Show the units' output.",
     "events": "Show what happened to the units.",
+    "gaps": "List every interval without fresh data, and why.",
     "upgrade": "Give a running stack the supervisor of the hftstack installed now.",
     "probe": "Look at channels from outside, without touching them.",
 }

@@ -146,6 +146,11 @@ class StackHome:
         return self.runtime / "units.json"
 
     @property
+    def alive(self) -> Path:
+        """Bears the time of a supervisor's last sign of life, over a reboot too."""
+        return self.state / "alive"
+
+    @property
     def lock(self) -> Path:
         """Held by the supervisor; not in the runtime directory, which a logout may remove while units run on."""
         return self.state / "lock"

@@ -62,7 +62,7 @@ def now_at(path: Path) -> Position:
         with closing(_open(path)) as journal:
             return Position(inode, journal.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0])
     except sqlite3.Error as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
 
 
 def history(path: Path, wanted: Wanted, end: Position, count: int | None = None) -> Iterator[Event]:
@@ -78,7 +78,7 @@ def history(path: Path, wanted: Wanted, end: Position, count: int | None = None)
             while rows := cursor.fetchmany(_BATCH):
                 yield from (Event(*row) for row in rows)
     except sqlite3.Error as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
 
 
 def follow(path: Path, wanted: Wanted, begin: Position) -> Iterator[list[Event]]:
@@ -130,7 +130,7 @@ def units(path: Path) -> tuple[str, ...]:
         with closing(_open(path)) as journal:
             found = journal.execute("SELECT DISTINCT unit FROM events WHERE unit IS NOT NULL ORDER BY unit").fetchall()
     except sqlite3.Error as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
     return tuple(name for (name,) in found)
 
 
@@ -153,7 +153,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
-def _damaged(path: Path, error: sqlite3.Error) -> RefusedError:
+def damaged(path: Path, error: sqlite3.Error) -> RefusedError:
+    """Return the error for a journal that cannot be read."""
     return RefusedError(
         f"the journal cannot be read: {error}", where=str(path), hint="the supervisor begins another one when it starts"
     )
@@ -161,10 +162,11 @@ def _damaged(path: Path, error: sqlite3.Error) -> RefusedError:
 
 def as_json(event: Event) -> dict[str, Any]:
     """Return an event as `events --format json` has it: `at` in RFC 3339, UTC."""
-    return {"at": _instant(event.at), "unit": event.unit, "what": event.what, "text": event.text, "pid": event.pid}
+    return {"at": instant(event.at), "unit": event.unit, "what": event.what, "text": event.text, "pid": event.pid}
 
 
-def _instant(nanoseconds: int) -> str:
+def instant(nanoseconds: int) -> str:
+    """Return nanoseconds since the epoch as RFC 3339 in UTC, to the millisecond."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03}Z"
 
@@ -174,7 +176,7 @@ def lines(event: Event, names: Sequence[str], width: int | None) -> list[str]:
 
     `names` are the units that may come, for the columns to stand still.
     """
-    at = _instant(event.at)
+    at = instant(event.at)
     if width is not None and width < _NARROW:
         at = at[11:19]
     unit = (event.unit or "-").ljust(max(map(len, names), default=0))

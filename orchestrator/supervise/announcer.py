@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.supervise.gaps import Channels
 from orchestrator.supervise.journal import Event
 from orchestrator.supervise.report import instant
 
@@ -27,11 +28,12 @@ class Announcer:
         self._journal = journal
         self._processes = processes
         self._held: list[Event] | None = None
+        self._channels = Channels()
 
-    def note(self, unit: str | None, what: str, text: str = "") -> None:
-        """Journal an event and tell those who listen, now or at the end of `held`."""
+    def note(self, unit: str | None, what: str, text: str = "", data: dict[str, Any] | None = None) -> None:
+        """Journal an event and tell those who listen, now or at the end of `held`; only the journal keeps `data`."""
         process = None if unit is None else self._processes.get(unit)
-        event = Event(time.time_ns(), unit, what, text, None if process is None else process.id.pid)
+        event = Event(time.time_ns(), unit, what, text, None if process is None else process.id.pid, data)
         if self._held is None:
             self._tell(event)
         else:
@@ -62,3 +64,6 @@ class Announcer:
                 listener(told)
             except OSError:  # whoever listened has gone
                 self.listeners.discard(listener)
+        for gap in self._channels.hear(event):
+            if not gap.planned:
+                self.note(gap.unit, "gap", str(gap))

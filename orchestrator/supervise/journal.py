@@ -5,15 +5,17 @@ It is history. Losing it changes nothing that the supervisor does; what could no
 
 from __future__ import annotations
 
+import json
 import queue
 import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _ROOM: Final = 10_000
@@ -28,21 +30,26 @@ CREATE TABLE IF NOT EXISTS events (
     unit TEXT,
     what TEXT NOT NULL,
     text TEXT NOT NULL,
-    pid INTEGER
+    pid INTEGER,
+    data TEXT
 )
 """
-_INSERT: Final = "INSERT INTO events (at, unit, what, text, pid) VALUES (?, ?, ?, ?, ?)"
+_INSERT: Final = "INSERT INTO events (at, unit, what, text, pid, data) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of history. `at` is nanoseconds since the epoch; `unit` None is the stack itself."""
+    """One line of history. `at` is nanoseconds since the epoch; `unit` None is the stack itself.
+
+    `data` is for programs: what `gaps` and `history` are made of, by the event's kind.
+    """
 
     at: int
     unit: str | None
     what: str
     text: str
     pid: int | None
+    data: dict[str, Any] | None = None
 
 
 def append(path: Path, event: Event, timeout: float = 2.0) -> None:
@@ -52,12 +59,45 @@ def append(path: Path, event: Event, timeout: float = 2.0) -> None:
     """
     with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(_SCHEMA)
+        _prepare(connection)
         connection.execute(_INSERT, _row(event))
 
 
-def _row(event: Event) -> tuple[int, str | None, str, str, int | None]:
-    return event.at, event.unit, event.what, event.text, event.pid
+def read(path: Path) -> Iterator[Event]:
+    """Yield every event, oldest first; none where there is no journal. Raises sqlite3.Error."""
+    if not path.exists():
+        return
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        data = "data" if _has_data(connection) else "NULL"
+        query = f"SELECT at, unit, what, text, pid, {data} FROM events ORDER BY id"  # noqa: S608 - of constants
+        for at, unit, what, text, pid, kept in connection.execute(query):
+            yield Event(at, unit, what, text, pid, _decoded(kept))
+
+
+def _decoded(text: str | None) -> dict[str, Any] | None:
+    try:
+        found = None if text is None else json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _row(event: Event) -> tuple[int, str | None, str, str, int | None, str | None]:
+    data = None if event.data is None else json.dumps(event.data, separators=(",", ":"))
+    return event.at, event.unit, event.what, event.text, event.pid, data
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the table, or give that of an older version what it lacks."""
+    connection.execute(_SCHEMA)
+    if not _has_data(connection):
+        with suppress(sqlite3.OperationalError):  # somebody else did at the same moment
+            connection.execute("ALTER TABLE events ADD COLUMN data TEXT")
+
+
+def _has_data(connection: sqlite3.Connection) -> bool:
+    return any(column[1] == "data" for column in connection.execute("PRAGMA table_info(events)"))
 
 
 class Journal:
@@ -118,7 +158,7 @@ class Journal:
                 connection = sqlite3.connect(self._path, isolation_level=None)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute(_SCHEMA)
+                _prepare(connection)
                 connection.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (_KEPT,))
             except sqlite3.OperationalError:
                 return None  # a full disk, or no right to write: the file itself may be sound

@@ -114,7 +114,7 @@ class Supervisor:
         )
         self._hooks = Hooks(self._spared, self.note)
         self._renewal = Renewal(lambda: self.graph, self._processes, feed=self.feed, note=self.note)
-        self._vigil = Vigil(home.units, self._look_at_latch)
+        self._vigil = Vigil(home.units, home.alive, self._look_at_latch)
         self._release: Callable[[int], None] = lambda _: None
         self._inbox: deque[tuple[str, Event]] = deque()
         self._draining = False
@@ -155,7 +155,7 @@ class Supervisor:
         self.note(None, "supervised", f"{len(adoption.processes)} units adopted" if adoption.processes else "")
         gap = self._vigil.gap(intents)
         if gap is not None:
-            self.note(None, "unsupervised", gap)
+            self.note(None, "unsupervised", gap, self._vigil.since())
         for name, process in adoption.external.items():
             self._lookout.hold(name, process)
         for name, process in adoption.processes.items():
@@ -402,7 +402,7 @@ class Supervisor:
             case Spawn(spec=spec):
                 self._spawn(name, spec)
             case Note(what=what, text=text):
-                self.note(name, what, text)
+                self.note(name, what, text, self.watch.heard(name, self.now()) if what == "level" else None)
             case Soften() if process is not None:
                 if not processes.soften(process.id.pid):
                     self.note(name, "not-softened", "timer slack refused: repeated SIGTERM alone")

@@ -8,7 +8,7 @@ and nothing wakes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.channel.location import Location
 from orchestrator.channel.nodes import scan_nodes
@@ -84,6 +84,17 @@ class Watch:
     def view(self, name: str) -> View | None:
         """Return what was last seen of a connector's channel."""
         return self._views.get(name)
+
+    def heard(self, name: str, now: float) -> dict[str, Any] | None:
+        """Return what the journal keeps of a channel beside its level; None of what is none.
+
+        `silent` is nanoseconds since the last message, null before the first; `bots` counts who is attached.
+        """
+        view = self._views.get(name)
+        if view is None:
+            return None
+        silent = None if view.moved is None else max(0, int((now - view.moved) * 1e9))
+        return {"silent": silent, "bots": len(view.bots)}
 
     def unverified(self, connectors: Iterable[str]) -> tuple[str, ...]:
         """Return those of these connectors whose channels cannot be verified: nor can who is attached to them."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.supervise.journal import Event, Journal
+from orchestrator.supervise.journal import Event, Journal, append, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +94,47 @@ def test_recording_never_waits_for_the_disk(tmp_path: Path) -> None:
         journal.close()
     assert journal.lost + len(_rows(path)) == 20_000
     assert journal.lost >= 9_000
+
+
+def test_what_an_event_keeps_for_programs_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    event = Event(7, "bf", "level", "connected", 12, {"silent": 30, "bots": 1})
+    append(path, event)
+
+    assert list(read(path)) == [event]
+
+
+def test_a_journal_of_an_older_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute(
+            "CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, unit TEXT, what TEXT NOT NULL,"
+            " text TEXT NOT NULL, pid INTEGER)"
+        )
+        old.execute("INSERT INTO events (at, unit, what, text, pid) VALUES (1, 'bf', 'start', '', 7)")
+    before = Event(1, "bf", "start", "", 7)
+    assert list(read(path)) == [before]
+    journal = Journal(path)
+    after = Event(2, "bf", "level", "live", 7, {"bots": 0})
+    journal.record(after)
+    journal.close()
+
+    assert journal.lost == 0
+    assert list(read(path)) == [before, after]
+
+
+def test_somebody_else_writes_beside_the_supervisor(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    journal.record(_event(1))
+    append(path, Event(2, None, "halt", "by alice", None))
+    journal.record(_event(3))
+    journal.close()
+
+    assert journal.lost == 0
+    assert sorted(event.at for event in read(path)) == [1, 2, 3]
+
+
+def test_no_journal_holds_no_events(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    assert list(read(path)) == []
