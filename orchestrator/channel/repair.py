@@ -8,16 +8,22 @@ files of both services gone the next start succeeds (measured). They go only whe
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.service import service_hash
-from orchestrator.channel.view import SHARED_MEMORY
+from orchestrator.channel.view import SHARED_MEMORY, ServiceFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.channel.location import Location
+
+_PORTS: Final = re.compile(r"[0-9a-f]{40}_(\d+)(?:_(\d+)\.connection|\.data.*)")
+"""The segments of ports, after the prefix (facts of iceoryx2 0.6.1 to 0.10: TYPEHASH_PORT.data, .._PORT_PORT)."""
 
 
 def repair(location: Location, name: str) -> tuple[Path, ...]:
@@ -26,22 +32,34 @@ def repair(location: Location, name: str) -> tuple[Path, ...]:
     Nothing is removed while a living node uses one of the services, or any process has one of the files open or mapped.
     The caller sees to it that the connector itself is not running. Raises OSError when it could not look.
     """
+    return remove(remains(location, name))
+
+
+def remains(location: Location, name: str) -> tuple[Path, ...]:
+    """Return what `repair` would remove: nothing while it is in use, or may be. Raises OSError."""
     nodes = scan_nodes(location)
-    found = []
+    found: list[Path] = []
+    ports: list[int] = []
     for service in (f"{name}/ToBot", f"{name}/FromBot"):
         digest = service_hash(service)
         if nodes.tagged(digest):
             return ()
-        dynamic = nodes.shared_memory(f"{digest}.dynamic")
-        found.append(Path(location.root, "services", f"{location.prefix}{digest}.service"))
-        if dynamic is not None:
-            found.append(SHARED_MEMORY / dynamic)
-    identities = {}
-    for path in found:
-        with suppress(FileNotFoundError):
-            status = path.stat()
-            identities[status.st_dev, status.st_ino] = path
-    if not identities or _in_use(set(identities)):
+        files = ServiceFiles(location, service)
+        try:
+            view = files.look(nodes)
+        finally:
+            files.close()
+        ports += [port.id for port in (*view.publishers, *view.subscribers)]
+        found += files.paths(nodes)
+    found += _segments(location, frozenset(ports))
+    identities = _identities(found)
+    return () if not identities or _in_use(set(identities)) else tuple(identities.values())
+
+
+def remove(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Remove those files unless any process has one of them open or mapped by now; returns what was removed."""
+    identities = _identities(paths)
+    if _in_use(set(identities)):
         return ()
     removed = []
     for path in identities.values():
@@ -49,6 +67,31 @@ def repair(location: Location, name: str) -> tuple[Path, ...]:
             path.unlink()
             removed.append(path)
     return tuple(removed)
+
+
+def _segments(location: Location, ports: frozenset[int]) -> list[Path]:
+    """Return the data segments of dead ports and the connections between two of them.
+
+    A connection of which one end is no port of the services is another service's, and stays.
+    """
+    found = []
+    with suppress(FileNotFoundError), os.scandir(SHARED_MEMORY) as entries:
+        for entry in entries:
+            numbers = _PORTS.fullmatch(entry.name.removeprefix(location.prefix))
+            if entry.name.startswith(location.prefix) and numbers is not None:
+                named = {int(number) for number in (numbers[1], numbers[2]) if number is not None}
+                if named <= ports:
+                    found.append(Path(entry.path))
+    return found
+
+
+def _identities(paths: Iterable[Path]) -> dict[tuple[int, int], Path]:
+    identities = {}
+    for path in paths:
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            identities[status.st_dev, status.st_ino] = path
+    return identities
 
 
 def _in_use(files: set[tuple[int, int]]) -> bool:

@@ -118,6 +118,12 @@ class ServiceFiles:
             return SHARED_MEMORY / name
         return None
 
+    def paths(self, nodes: Nodes) -> tuple[Path, ...]:
+        """Return where static config and dynamic segment of this service lie, or would, as of the last look."""
+        key = self.digest if self._static is None else self._static.dynamic
+        dynamic = nodes.shared_memory(f"{key}.dynamic")
+        return (Path(self._path),) if dynamic is None else (Path(self._path), SHARED_MEMORY / dynamic)
+
     def close(self) -> None:
         """Close the dynamic segment; the next look opens it again."""
         if self._segment is not None:

@@ -39,6 +39,7 @@ VERBS: Final = {
     "gaps": "List every interval without fresh data, and why.",
     "upgrade": "Give a running stack the supervisor of the hftstack installed now.",
     "probe": "Look at channels from outside, without touching them.",
+    "doctor": "Check this machine and the channels for a stack, and say what helps.",
 }
 _IN_SHORT: Final = {
     "hftstack up stacks/prod.yaml": "validate, build, start in order, prove every channel live",

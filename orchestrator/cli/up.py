@@ -31,9 +31,16 @@ if TYPE_CHECKING:
 @arguments.stack_option
 @click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
+@click.option("--until-logout", is_flag=True, help="The channels may go with this user's logout.")
 @times.timeout
 def command(
-    names: tuple[str, ...], stack: str | None, *, foreground: bool, no_build: bool, timeout: float | None
+    names: tuple[str, ...],
+    stack: str | None,
+    *,
+    foreground: bool,
+    no_build: bool,
+    until_logout: bool,
+    timeout: float | None,
 ) -> int:
     """Start a stack, or change a running one to what its file says.
 
@@ -51,7 +58,9 @@ def command(
         raise UsageError("--foreground supervises the whole stack", hint="name no units with it")
     home = preparation.claim(loaded, target.home())
     click.echo(f"{loaded.name}  {loaded.network}  {summary(loaded)}")
-    prepared = preparation.prepare(loaded, home, environ=os.environ, build=None if no_build else _build)
+    prepared = preparation.prepare(
+        loaded, home, environ=os.environ, build=None if no_build else _build, until_logout=until_logout
+    )
     for warning in prepared.warnings:
         terminal.say(f"warning: {warning}")
     if foreground:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.doctor.preflight import check
+from orchestrator.errors import RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
 from orchestrator.resolve.configs import Configs
-from orchestrator.resolve.preflight import check
-from orchestrator.supervise import halt, lock, records
-from orchestrator.venue import beside
+from orchestrator.supervise import halt, lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.homes import Home, StackHome
@@ -65,6 +63,7 @@ def prepare(
     *,
     environ: Mapping[str, str],
     build: Callable[[BuildRequest], BuildResult] | None,
+    until_logout: bool = False,
 ) -> Preparation:
     """Build, resolve, and look at the machine. Nothing of the stack is touched.
 
@@ -73,6 +72,7 @@ def prepare(
         home: what `claim` returned.
         environ: the caller's environment.
         build: does what `orchestrator.build.ensure` does; None takes the binaries of an earlier build.
+        until_logout: the channels need not survive this user's logout.
 
     Raises:
         BuildError: cargo failed, or there is no earlier build.
@@ -82,7 +82,7 @@ def prepare(
     binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
     configs = Configs(home.configs)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
-    warnings = (*_beside(deployment, home), *_preflight(deployment, home))
+    warnings = _preflight(deployment, home, environ, until_logout=until_logout)
     return Preparation(stack, home, binaries, deployment, configs, warnings)
 
 
@@ -100,37 +100,14 @@ def _built(stack: Stack, home: StackHome, build: Callable[[BuildRequest], BuildR
     return None if request is None else build(request)
 
 
-def _beside(deployment: Deployment, home: StackHome) -> tuple[str, ...]:
-    """Return the warnings for what this stack has in common with others of this user that run.
-
-    Raises RefusedError where a start would harm one of them.
-    """
-    warnings = []
-    for clash in beside.clashes(deployment, _running(home)):
-        if clash.refuses:
-            raise RefusedError(clash.message, where=clash.unit, hint=clash.hint)
-        warnings.append(f"{clash.unit}: {clash.message}: {clash.hint}")
-    return tuple(warnings)
-
-
-def _running(home: StackHome) -> Iterator[Deployment]:
-    for name in home.home.stacks():
-        other = home.home.stack(name)
-        deployment = None
-        # What is damaged there is that stack's business, and its own `up` says so.
-        with suppress(HftstackError):
-            if name != home.name and selection.runs(other):
-                deployment = records.read_deployment(other.deployment)
-        if deployment is not None:
-            yield deployment
-
-
-def _preflight(deployment: Deployment, home: StackHome) -> tuple[str, ...]:
+def _preflight(
+    deployment: Deployment, home: StackHome, environ: Mapping[str, str], *, until_logout: bool
+) -> tuple[str, ...]:
     """Return the warnings for this machine. A unit that is restarted meanwhile is no stranger on its own channel."""
     running = living(home)
     while True:
         try:
-            return check(deployment, home, running)
+            return check(deployment, home, running, environ=environ, until_logout=until_logout)
         except RefusedError:
             before, running = running, living(home)
             if before == running:

@@ -19,13 +19,13 @@ def _second(machine: Machine, **sections: object) -> Path:
 def test_a_channel_of_a_running_stack_is_refused_by_the_stack_s_name(machine: Machine) -> None:
     machine.write(connectors={"bf": {"type": "sim"}})
     machine.up()
-    before = machine.processes()
+    before = machine.pids()
 
     done = machine.hftstack("up", _second(machine, connectors={"bf": {"type": "sim"}}))
 
     assert done.code == 7
     assert "bf: the channel bf is that of stack s, which runs" in done.err
-    assert machine.processes() == before
+    assert machine.pids() == before
     machine.down()
 
 

@@ -11,8 +11,8 @@ import pytest
 from orchestrator.channel import locate
 from orchestrator.deployment.homes import Home
 from orchestrator.deployment.model import Channel, Deployment, File, Kind, Level, Resources, UnitSpec
+from orchestrator.doctor.preflight import check
 from orchestrator.errors import RefusedError
-from orchestrator.resolve.preflight import check
 from tests.children import until
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _connector(name: str, home: Path, **told: Any) -> UnitSpec:  # noqa: ANN401 
 def _check(*units: UnitSpec, base: Path, running: dict[str, int] | None = None) -> tuple[str, ...]:
     deployment = Deployment(stack="prod", file="/srv/prod.yaml", network="testnet", units=units)
     home = Home(base / "state", base / "run", os.geteuid())
-    return check(deployment, home.stack("prod"), running or {})
+    return check(deployment, home.stack("prod"), running or {}, environ={})
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""What this machine must have for a deployment to start: the checks of `doctor` that a start depends on, quietly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.doctor.checks import CHECKS
+from orchestrator.doctor.finding import Case, Verdict
+from orchestrator.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.model import Deployment
+    from orchestrator.doctor.finding import Finding
+
+
+def check(
+    deployment: Deployment,
+    home: StackHome,
+    running: Mapping[str, int],
+    *,
+    environ: Mapping[str, str],
+    until_logout: bool = False,
+) -> tuple[str, ...]:
+    """Return warnings. `running` maps the stack's units that run already to their pid.
+
+    `until_logout`: the channels need not survive this user's logout.
+
+    Raises RefusedError where a start would fail or harm: a channel that somebody else or another stack holds, an
+    iceoryx2 directory of another user, cores that do not exist, priorities and limits that are not granted, a timer
+    slack that could not be undone to stop the unit, a bot that would never meet its connector, shared memory that a
+    logout deletes; and ChannelConfigError for an iceoryx2 configuration that a bot could not use.
+    """
+    case = Case(deployment, home, environ, running)
+    refused: list[Finding] = []
+    warnings = []
+    for each in CHECKS:
+        if not each.before_up or (until_logout and each.name == "logout"):
+            continue
+        for finding in each.judge(case):
+            if finding.verdict is Verdict.BAD:
+                refused.append(finding)
+            elif finding.verdict is Verdict.WARNING and each.told:
+                place = f"{finding.where}: {finding.message}: {finding.cure}"
+                warnings.append(finding.message if finding.where is None else place)
+    if refused:
+        first, *others = refused
+        detail = "\n".join(str(RefusedError(other.message, where=other.where, hint=other.cure)) for other in others)
+        raise RefusedError(first.message, where=first.where, hint=first.cure, detail=detail or None)
+    return tuple(warnings)
