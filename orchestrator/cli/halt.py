@@ -52,7 +52,7 @@ def command(reason: str, stack: str | None, *, hurry: bool) -> int:
         results = halting.stop(home, one, why, environ=os.environ, hurry=hurry, hearer=hearer.hearer())
     finally:
         hearer.erase()
-        halting.record(home, one, "halt", f"{what}, by {user}: {reason}", at)
+        halting.record(home, one, "halt", f"{what}, by {user}: {reason}", at, reason=reason, user=user)
     if not results:
         click.echo("nothing was running")
     click.echo(

@@ -37,6 +37,7 @@ VERBS: Final = {
     "logs": "Show the units' output.",
     "events": "Show what happened to the units.",
     "gaps": "List every interval without fresh data, and why.",
+    "history": "List each up, down and halt: who, from which commit, how long.",
     "upgrade": "Give a running stack the supervisor of the hftstack installed now.",
     "probe": "Look at channels from outside, without touching them.",
     "doctor": "Check this machine and the channels for a stack, and say what helps.",

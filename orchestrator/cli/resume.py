@@ -40,7 +40,8 @@ def command(reason: str, stack: str | None) -> int:
             raise RefusedError(f"{what} is not halted by itself: {halt.refusal(what, every).message}", hint=_ALL)
         click.echo(f"{what if one is not None else 'this user'} was not halted")
     else:
-        halting.record(home, one, "resume", f"{what}, by {user}: {reason}; was {released}", time.time_ns())
+        text = f"{what}, by {user}: {reason}; was {released}"
+        halting.record(home, one, "resume", text, time.time_ns(), reason=reason, user=user)
         click.echo(f"{what} is released; it was {released}")
         click.echo("nothing is started: hftstack up FILE does")
     if one is not None and every is not None:

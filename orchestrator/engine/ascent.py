@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec
+from orchestrator.engine import attribution
 from orchestrator.engine.connection import connect, launch
 from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
@@ -48,10 +50,11 @@ def up(
         RefusedError: the stack is halted, or another `up` or `down` is under way.
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
-    home = preparation.home
+    home, deployment = preparation.home, preparation.deployment
+    by = attribution.by(environ, Path(deployment.file))
     with _reached(home, environ) as client:
         render(preparation)
-        params = {"deployment": codec.plain(preparation.deployment), "only": only, "timeout": timeout}
+        params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout, "by": by}
         try:
             result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
         except KeyboardInterrupt:
@@ -83,4 +86,4 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
     render(preparation)
     path = home.runtime / "bring.json"
     records.replace_file(path, codec.encode(preparation.deployment), durable=False)
-    become(home, environ, path)
+    become(home, environ, path, attribution.by(environ, Path(preparation.deployment.file)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.connection import connect, launch, wait_until_left
 from orchestrator.errors import InterruptedByUserError
+from orchestrator.supervise.halt import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ def down(
         client = launch(home, environ)
     try:
         with client:
-            params = {"hurry": hurry, "force": force}
+            params = {"hurry": hurry, "force": force, "by": {"user": user_name(environ)}}
             result: dict[str, Any] = client.call("down", params, heard=lambda _, event: heard(event), patient=True)
             wait_until_left(client)
             return result

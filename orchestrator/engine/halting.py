@@ -96,13 +96,16 @@ def stop(
     return results
 
 
-def record(home: Home, stack: StackHome | None, what: str, text: str, at: int) -> None:
-    """Write to the journal of each stack that is meant what its user did; what cannot be written is not."""
+def record(home: Home, stack: StackHome | None, what: str, text: str, at: int, *, reason: str, user: str) -> None:
+    """Write to the journal of each stack that is meant what its user did; what cannot be written is not.
+
+    `at` is nanoseconds since the epoch.
+    """
     from orchestrator.supervise.journal import Event, append  # noqa: PLC0415 - sqlite, when all is stopped
 
     for one in [stack] if stack is not None else map(home.stack, home.stacks()):
         with suppress(OSError, sqlite3.Error):
-            append(one.journal, Event(at, None, what, text, None))
+            append(one.journal, Event(at, None, what, text, None, {"user": user, "reason": reason}))
 
 
 def _stacks(home: Home) -> Iterator[StackHome]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import lock
@@ -76,9 +77,9 @@ def _listens(home: StackHome, until: float) -> bool:
     return False
 
 
-def become(home: StackHome, environ: Mapping[str, str], deployment: Path) -> NoReturn:
-    """Replace this process by a supervisor in the foreground that brings a deployment in at once."""
-    words = command(home, "--foreground", "--deployment", str(deployment))
+def become(home: StackHome, environ: Mapping[str, str], deployment: Path, by: Mapping[str, Any]) -> NoReturn:
+    """Replace this process by a supervisor in the foreground that brings a deployment in at once, for `by`."""
+    words = command(home, "--foreground", "--deployment", str(deployment), "--by", json.dumps(by))
     os.chdir("/")
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import queue
 import shutil
@@ -18,6 +19,7 @@ from orchestrator.control.server import listen
 from orchestrator.deployment.homes import locate
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import halt, lock, records
+from orchestrator.supervise.attribution import asked_by
 from orchestrator.supervise.operations import Operations
 from orchestrator.supervise.process import MARKER
 from orchestrator.supervise.servicemanager import ServiceManager, summary
@@ -43,6 +45,7 @@ def main(argv: list[str], guarded: Guarded) -> int:
     parser.add_argument("stack")
     parser.add_argument("--hold", action="store_true", help="start nothing that is down")
     parser.add_argument("--deployment", type=Path, help="what to bring in at once")
+    parser.add_argument("--by", default="null", help="who brings it in, as JSON")
     parser.add_argument("--foreground", action="store_true", help="tell events on stderr")
     options = parser.parse_args(argv)
     os.environ.pop(MARKER, None)
@@ -92,7 +95,10 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
         operations.obey()
     manager = ServiceManager(os.environ)
     if brought is not None and supervisor.graph.halted is None:
-        supervisor.apply(brought)
+        operations.bring_in(brought, None, asked_by({"by": json.loads(options.by)}))
+        settling = loop.create_task(_settle(operations, brought))
+        tasks.add(settling)
+        settling.add_done_callback(tasks.discard)
     else:
         loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)
     watching = loop.create_task(_tell(manager, supervisor, operations, brought))
@@ -107,6 +113,10 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
         shutil.rmtree(home.runtime, ignore_errors=True)
     ward.end(home)
     return 0
+
+
+async def _settle(operations: Operations, brought: Deployment) -> None:
+    await operations.settle(brought.units)
 
 
 async def _tell(

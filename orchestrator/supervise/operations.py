@@ -14,6 +14,7 @@ from orchestrator.deployment.model import FORMAT, Deployment
 from orchestrator.deployment.partial import narrowed
 from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise import halt as halts
+from orchestrator.supervise.attribution import asked_by, edges, told
 from orchestrator.supervise.configs import missing
 from orchestrator.supervise.graph import needed
 from orchestrator.supervise.listening import beating, listen, listening
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.control.server import Connection, Handler
+    from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.supervisor import Supervisor
 
 
@@ -103,8 +105,8 @@ class Operations:
         self._begun[connection] = was_down
         try:
             with listening(supervisor, connection):
-                supervisor.apply(deployment, only=only)
-                blocked = await settled(supervisor, specs, timeout, self._is_leaving)
+                self.bring_in(deployment, only, asked_by(params))
+                blocked = await self.settle(specs, timeout)
         finally:
             self._applying = None
         if supervisor.graph.halted is not None:
@@ -115,6 +117,19 @@ class Operations:
             "change": codec.plain(change),
             "units": supervisor.describe(),
         }
+
+    def bring_in(self, deployment: Deployment, only: Sequence[str] | None, by: dict[str, Any]) -> None:
+        """Bring a deployment in for somebody, who is journaled. Raises RefusedError."""
+        named = None if only is None else list(only)
+        data = {**by, "plan": None, "file": deployment.file, "only": named, "edges": edges(deployment.units)}
+        self._supervisor.note(None, "up", told(by), data)
+        self._supervisor.apply(deployment, only=only)
+
+    async def settle(self, specs: Sequence[UnitSpec], timeout: float | None = None) -> list[str]:  # noqa: ASYNC109 - a request's own
+        """Return the units that did not reach their target, which is journaled."""
+        blocked = await settled(self._supervisor, specs, timeout, self._is_leaving)
+        self._supervisor.note(None, "settled", f"not reached: {', '.join(blocked)}" if blocked else "")
+        return blocked
 
     def _brought_in(self, params: dict[str, Any]) -> tuple[Deployment, tuple[str, ...] | None]:
         """Return the deployment to bring in, and the units to start; None for all. Raises UsageError, RefusedError."""
@@ -158,7 +173,7 @@ class Operations:
         begun = self._begun.get(connection, ())
         others = set(supervisor.pids()) - set(begun)
         if not others:
-            return await self._down(hurry=False)
+            return await self._down(hurry=False, by=asked_by({}))
         self._downs += 1
         stopped = [name for name in begun if name in supervisor.pids()]
         try:
@@ -177,10 +192,11 @@ class Operations:
         supervisor = self._supervisor
         refuse_strangers(supervisor, supervisor.graph.units, force=bool(params.get("force")))
         with listening(supervisor, connection):
-            return await self._down(hurry=bool(params.get("hurry")))
+            return await self._down(hurry=bool(params.get("hurry")), by=asked_by(params))
 
-    async def _down(self, *, hurry: bool) -> dict[str, Any]:
+    async def _down(self, *, hurry: bool, by: dict[str, Any]) -> dict[str, Any]:
         supervisor = self._supervisor
+        supervisor.note(None, "stop", told(by), by)
         stopped = [name for name in supervisor.graph.units if name in supervisor.pids()]
         supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
         result = await self._stopped(stopped, hurry=hurry)
@@ -237,8 +253,8 @@ class Operations:
         return result
 
     async def terminate(self, *, hurry: bool) -> None:
-        """Do what SIGTERM asks for: an ordered down."""
-        await self._down(hurry=hurry)
+        """Do what SIGTERM asks for, whoever sent it: an ordered down."""
+        await self._down(hurry=hurry, by=asked_by({}))
 
 
 def _deployment(params: dict[str, Any]) -> Deployment:

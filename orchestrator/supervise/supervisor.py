@@ -267,7 +267,7 @@ class Supervisor:
         except halt.LatchError as error:
             self.note(None, "record", str(error))
             why = f"halted by {by}: {reason}"
-        self.note(None, "halt", why)
+        self.note(None, "halt", why, {"user": by, "reason": reason})
         self.obey()
 
     def _look_at_latch(self) -> None:

@@ -1,0 +1,33 @@
+"""`hftstack history`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from orchestrator.cli import arguments, target, terminal, times
+from orchestrator.cli.verb import Verb
+
+
+@click.command("history", cls=Verb, examples=("hftstack history --since 7d", "hftstack history prod --format json"))
+@arguments.stack
+@times.since
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(stack: str | None, since: int | None, form: str) -> int:
+    """List each up, down, halt and resume of a stack: who, from which commit, how long, and what the others waited for.
+
+    A commit with + had changes beside it. The path names the units in whose order a start or a stop took its time, each
+    with the time that it alone cost. JSON is an object a line: at, what, user, commit, dirty, plan (null), reason,
+    seconds, blocked (units that an up did not bring there) and path (unit, seconds).
+    """
+    from orchestrator.observe import history  # noqa: PLC0415 - sqlite, which help and completion need not pay
+
+    home = target.find(stack)
+    found = history.read(home.journal, since or 0)
+    if not found and form == "text":
+        click.echo("nothing was done")
+        return 0
+    for line in history.lines(found, form, terminal.width(sys.stdout)):
+        click.echo(line)
+    return 0

@@ -1,0 +1,57 @@
+"""Who brought a stack up, from which commit, and what it waited for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from tests.integration.harness import pair
+
+if TYPE_CHECKING:
+    from tests.integration.harness import Machine
+
+
+def _history(machine: Machine) -> list[dict[str, Any]]:
+    machine.journal()
+    done = machine.hftstack("history", "s", "--format", "json")
+    assert done.code == 0, done.said
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def test_each_up_down_halt_and_resume_is_told_with_user_commit_and_path(machine: Machine) -> None:
+    machine.write(pair())
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", "s.yaml"), (*who, "commit", "-q", "-m", "first")):
+        subprocess.run([shutil.which("git") or "git", *words], cwd=machine.folder, check=True, capture_output=True)
+    machine.up()
+    machine.down()
+    machine.up()
+    assert machine.hftstack("halt", "--reason", "the model is wrong").code == 0
+    assert machine.hftstack("resume", "--reason", "mended").code == 0
+
+    up, down, _, halt, resume = _history(machine)
+    assert [deed["what"] for deed in (up, down, halt, resume)] == ["up", "down", "halt", "resume"]
+    assert len({deed["user"] for deed in (up, down, halt, resume)}) == 1
+    assert len(up["commit"]) == 40
+    assert (up["dirty"], up["plan"], up["blocked"], down["commit"]) == (False, None, [], None)
+    assert [step["unit"] for step in up["path"]] == ["bf", "mm"]
+    assert [step["unit"] for step in down["path"]] == ["mm", "bf"]
+    assert [step["unit"] for step in halt["path"]] == ["mm", "bf"]
+    assert sum(step["seconds"] for step in up["path"]) <= up["seconds"]
+    assert (halt["reason"], resume["reason"], resume["seconds"]) == ("the model is wrong", "mended", None)
+    assert "bf " in machine.hftstack("history", "s").out
+    assert machine.hftstack("history", "s", "--since", "0s").out == "nothing was done\n"
+
+
+def test_a_supervisor_in_the_foreground_tells_who_became_it(machine: Machine) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1000"]}})
+    running = machine.begin("up", machine.file, "--foreground")
+    machine.until_units(lambda units: units["rest"]["level"] == "ready")
+    machine.hftstack("wait", "s")
+    running.process.terminate()
+    assert running.done().code == 0
+    up, down = _history(machine)
+    assert (up["what"], bool(up["user"]), up["blocked"]) == ("up", True, [])
+    assert (down["what"], down["user"]) == ("down", None)
