@@ -6,7 +6,19 @@ result.binaries[build.CONNECTOR].path
 
 from orchestrator.build.builder import ensure
 from orchestrator.build.cargo import Progress
+from orchestrator.build.provenance import Provenance, examine
 from orchestrator.build.request import CONNECTOR, BuildRequest, BuildResult, Program, Repository
 from orchestrator.build.store import StoredBinary
 
-__all__ = ["CONNECTOR", "BuildRequest", "BuildResult", "Program", "Progress", "Repository", "StoredBinary", "ensure"]
+__all__ = [
+    "CONNECTOR",
+    "BuildRequest",
+    "BuildResult",
+    "Program",
+    "Progress",
+    "Provenance",
+    "Repository",
+    "StoredBinary",
+    "ensure",
+    "examine",
+]

@@ -25,6 +25,7 @@ VERBS: Final = {
     "graph": "Draw the units and who waits for whom.",
     "schema": "Print the schema of stack files.",
     "build": "Build what the stack needs with cargo.",
+    "lock": "Write down what the stack was reviewed with.",
     "up": "Start a stack, or change a running one to what its file says.",
     "down": "Stop a stack: bots first, then connectors, nothing left behind.",
     "start": "Start units and what they need.",

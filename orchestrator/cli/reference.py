@@ -34,6 +34,7 @@ A shell completes verbs, stacks, files and units after one line in its startup f
 | 3 | the stack file is not valid |
 | 4 | the build failed |
 | 5 | a unit did not reach its target |
+| 6 | there are differences |
 | 7 | refused: going on would harm what runs, or this machine cannot do it |
 | 130 | interrupted |
 """

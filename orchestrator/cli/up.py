@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
 @click.option("--until-logout", is_flag=True, help="The channels may go with this user's logout.")
+@click.option("--locked", is_flag=True, help="Refuse what differs from the lock file, before anything is touched.")
 @times.timeout
 def command(
     names: tuple[str, ...],
@@ -40,6 +41,7 @@ def command(
     foreground: bool,
     no_build: bool,
     until_logout: bool,
+    locked: bool,
     timeout: float | None,
 ) -> int:
     """Start a stack, or change a running one to what its file says.
@@ -59,7 +61,12 @@ def command(
     home = preparation.claim(loaded, target.home())
     click.echo(f"{loaded.name}  {loaded.network}  {summary(loaded)}")
     prepared = preparation.prepare(
-        loaded, home, environ=os.environ, build=None if no_build else _build, until_logout=until_logout
+        loaded,
+        home,
+        environ=os.environ,
+        build=None if no_build else _build,
+        until_logout=until_logout,
+        locked=locked,
     )
     for warning in prepared.warnings:
         terminal.say(f"warning: {warning}")

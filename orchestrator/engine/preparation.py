@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.deployment import lockfile
 from orchestrator.doctor.preflight import check
+from orchestrator.engine.locking import refuse_unlocked
 from orchestrator.errors import RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
@@ -64,6 +66,7 @@ def prepare(
     environ: Mapping[str, str],
     build: Callable[[BuildRequest], BuildResult] | None,
     until_logout: bool = False,
+    locked: bool = False,
 ) -> Preparation:
     """Build, resolve, and look at the machine. Nothing of the stack is touched.
 
@@ -73,13 +76,18 @@ def prepare(
         environ: the caller's environment.
         build: does what `orchestrator.build.ensure` does; None takes the binaries of an earlier build.
         until_logout: the channels need not survive this user's logout.
+        locked: refuse what differs from the lock beside the stack file.
 
     Raises:
         BuildError: cargo failed, or there is no earlier build.
         ResolveError, ChannelConfigError: a command, a URL, a variable or an iceoryx2 config does not fit.
-        RefusedError: a start would fail or harm on this machine.
+        RefusedError: a start would fail or harm on this machine, or the lock says something else.
     """
+    if locked:
+        lockfile.read(lockfile.path_of(stack.file))  # before the minutes that a build may take
     binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
+    if locked:
+        refuse_unlocked(stack, home, environ=environ, binaries=binaries, built=build is not None)
     configs = Configs(home.configs)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
     warnings = _preflight(deployment, home, environ, until_logout=until_logout)
