@@ -161,6 +161,7 @@ class Stack:
         *,
         timeout: float | None = None,
         build: bool = True,
+        locked: bool = False,
         progress: Callable[[Event], None] = lambda _: None,
     ) -> StackStatus:
         """Build, start what is down, change what differs; return when every unit is ready. What runs well is kept.
@@ -171,6 +172,7 @@ class Stack:
             only: units to start, with what they need; None for all.
             timeout: seconds to wait for the units; None for each unit's own bound.
             build: False takes the binaries of an earlier build.
+            locked: refuse what differs from the lock beside the stack file.
             progress: takes what happens, as it happens, in the calling thread.
 
         Raises:
@@ -185,7 +187,11 @@ class Stack:
         selection.check_units(self.name, names, self.units)
         home = preparation.claim(self._loaded, locate(self._environ))
         prepared = preparation.prepare(
-            self._loaded, home, environ=self._environ, build=self._builder(progress) if build else None
+            self._loaded,
+            home,
+            environ=self._environ,
+            build=self._builder(progress) if build else None,
+            locked=locked,
         )
         for warning in prepared.warnings:
             progress(_event("warning", warning))
