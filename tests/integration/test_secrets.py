@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,13 @@ def _found_on_disk(machine: Machine) -> set[Path]:
 def _found_in_processes(machine: Machine) -> set[str]:
     """Return the argv and environments of the stack's processes, supervisor and guardian too, that hold a secret."""
     pids = [machine.supervisor(), machine.guardian(), *(pid for pid in machine.pids().values() if pid)]
-    paths = [f"/proc/{pid}/{what}" for pid in pids for what in ("cmdline", "environ")]
-    return {path for path in paths if _hit(Path(path).read_bytes())}
+    found = set()
+    for pid in pids:
+        for what in ("cmdline", "environ"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # one that fails for ever may have ended
+                if _hit(Path(f"/proc/{pid}/{what}").read_bytes()):
+                    found.add(f"{pid} {what}")
+    return found
 
 
 def _config(machine: Machine, name: str) -> Path:
