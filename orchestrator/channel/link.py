@@ -24,14 +24,14 @@ class Tally(NamedTuple):
     offset: int
 
 
-def count(tally: Tally) -> BotLink:
-    """Read a bot's counters in one pread."""
-    pid, descriptor, offset = tally
-    counters = os.pread(descriptor, _COUNTERS.size, offset)
-    if len(counters) < _COUNTERS.size:
-        return BotLink(pid, 0, 0)
-    written, read = _COUNTERS.unpack(counters)
-    return BotLink(pid, written, read)
+def count(tallies: tuple[Tally, ...]) -> tuple[BotLink, ...]:
+    """Read the counters of these bots, both of one in one pread."""
+    size, pread, unpack, link = _COUNTERS.size, os.pread, _COUNTERS.unpack, BotLink
+    found = []
+    for pid, descriptor, offset in tallies:
+        counters = pread(descriptor, size, offset)
+        found.append(link(pid, *unpack(counters)) if len(counters) == size else link(pid, 0, 0))
+    return tuple(found)
 
 
 class Connection:
@@ -74,7 +74,7 @@ class Connection:
 
     def read(self) -> BotLink:
         """Read both counters in one pread."""
-        return count(self.tally) if self.met else BotLink(self.pid, 0, 0)
+        return count((self.tally,))[0] if self.met else BotLink(self.pid, 0, 0)
 
     def close(self) -> None:
         """Close the segment."""

@@ -98,7 +98,7 @@ class Probe:
         for descriptor, offset, seen in fast.glances:
             if os.pread(descriptor, len(seen), offset) != seen:
                 return None
-        return tuple([count(tally) for tally in fast.tallies])
+        return count(fast.tallies)
 
     def forget(self, pid: int) -> None:
         """Drop what is held for a process that exited: its shared memory stays allocated while a descriptor is open."""
@@ -162,7 +162,7 @@ class Probe:
         glances = (self._outgoing.glance, self._incoming.glance)
         if glances[0] is not None and glances[1] is not None and all(link.met for link in links):
             self._fast = _Fast((glances[0], glances[1]), tuple([link.tally for link in links]))
-        bots = tuple([link.read() for link in links])
+        bots = count(self._fast.tallies) if self._fast is not None else tuple([link.read() for link in links])
         return Reading(Verdict.LIVE, owner=pid, version=outgoing.version, bots=bots)
 
     def _claim(self, nodes: Nodes, files: ServiceFiles, view: View, ports: tuple[Port, ...], pid: int | None) -> _Claim:

@@ -96,6 +96,14 @@ class Window:
     end: int
 
 
+class OnLimit(StrEnum):
+    """What follows when a unit has failed for good."""
+
+    STOP_DEPENDENTS = "stop-dependents"
+    HALT_STACK = "halt-stack"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Restart:
     """What follows a unit's own exit, and its age. `stable` seconds of being up reset the backoff.
@@ -107,6 +115,7 @@ class Restart:
     backoff: Backoff = field(default_factory=Backoff)
     stable: float = 60.0
     limit: Limit = field(default_factory=Limit)
+    on_limit: OnLimit = OnLimit.STOP_DEPENDENTS
     max_age: float | None = None
     window: Window | None = None
 
@@ -150,13 +159,37 @@ class Notify:
     on: tuple[Alarm, ...] = tuple(Alarm)
 
 
+class OnStale(StrEnum):
+    """What follows when a connector's channel falls silent."""
+
+    RESTART = "restart"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A part of every week in which silence is normal, in seconds since Monday 00:00 UTC, `end` excluded; it wraps."""
+
+    begin: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How readiness is looked at. `startup` bounds the climb to the target; `interval` is the probe's fast path."""
+    """How readiness and freshness are looked at.
+
+    `startup` bounds the climb to the target; `interval` is the probe's fast path. A channel is stale after
+    `stale_after` seconds without a message or with less than `min_rate` messages a second, or when none has come within
+    `first_message` seconds (None: `stale_after`) of a bot's attaching.
+    """
 
     startup: float = 10.0
     interval: float = 0.1
     stale_after: float = 30.0
+    first_message: float | None = None
+    min_rate: float = 0.0
+    on_stale: OnStale = OnStale.RESTART
+    quiet: tuple[Quiet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,16 @@ def ready_check(service: model.Service) -> ReadyCheck | None:
 
 def health(unit: model.Unit) -> Health:
     """Return how a unit's readiness is looked at."""
-    return Health(unit.health.startup, unit.health.interval, unit.health.stale_after)
+    said = unit.health
+    return Health(
+        startup=said.startup,
+        interval=said.interval,
+        stale_after=said.stale_after,
+        first_message=said.first_message,
+        min_rate=said.min_rate,
+        on_stale=said.on_stale,
+        quiet=tuple(window for windows in said.quiet for window in windows),
+    )
 
 
 def restart(unit: model.Unit) -> Restart:
@@ -55,6 +64,7 @@ def restart(unit: model.Unit) -> Restart:
         backoff=Backoff(said.backoff.initial, said.backoff.factor, said.backoff.maximum, said.backoff.jitter),
         stable=said.stable,
         limit=Limit(said.limit.restarts, said.limit.window),
+        on_limit=said.on_limit,
         max_age=said.max_age,
         window=said.window,
     )

@@ -26,17 +26,13 @@ _UNIT_DEPTH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A mistake at a JSON pointer; `on_key` means the key, not the value. The message never holds a secret.
-
-    `covers` is the pointer of all that needs no further word, when that is more than `pointer`.
-    """
+    """A mistake at a JSON pointer; `on_key` means the key, not the value. The message never holds a secret."""
 
     pointer: str
     message: str
     hint: str | None
     rule: str
     on_key: bool = False
-    covers: str | None = None
     severity: Severity = "error"
     ignored: str | None = None
 

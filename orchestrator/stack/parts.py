@@ -7,11 +7,11 @@ Schema show: they are for those who write the file.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from orchestrator.deployment.model import Alarm, Level, OnRestart, RestartPolicy
+from orchestrator.deployment.model import Alarm, Level, OnLimit, OnRestart, OnStale, RestartPolicy
 from orchestrator.stack.scalars import (
     Alarms,
     Arguments,
@@ -26,6 +26,7 @@ from orchestrator.stack.scalars import (
     GitUrl,
     LimitName,
     Name,
+    QuietHours,
     RegularExpression,
     ResourceLimit,
     Scheduler,
@@ -153,7 +154,36 @@ class Health(Part):
         0.1, description="How often the channel's message counters are looked at.", examples=["100ms"]
     )
     stale_after: Annotated[float, seconds(at_least="5ms")] = Field(
-        30.0, description="After how long without a message the channel is stale.", examples=["30s"]
+        30.0,
+        description="After how long without a message the channel is stale: counted from the first message after a "
+        "bot attached, and also for a stream whose connection is gone.",
+        examples=["30s"],
+    )
+    first_message: Annotated[float, seconds(at_least="5ms")] | None = Field(
+        None,
+        description="How long the first message after a bot attached may take; without it, as long as `stale_after`.",
+        examples=["10s"],
+    )
+    min_rate: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Messages a second below which the channel is as good as silent, when it stays there for "
+        "`stale_after`: orders and errors move it too, so a quoting bot can hide a dead feed.",
+        examples=[5],
+    )
+    on_stale: OnStale = Field(
+        OnStale.RESTART,
+        strict=False,
+        description="What follows: restart the connector, its bots first, as soon as its exchange answers; or only "
+        "alert, in `status`, the journal and `notify`.",
+        examples=["restart"],
+    )
+    quiet: tuple[QuietHours, ...] = Field(
+        (),
+        strict=False,
+        description="Parts of the week, or of every day, in which silence is normal.",
+        examples=[["Fri 21:00-Sun 22:00 UTC"]],
     )
 
 
@@ -195,10 +225,13 @@ class Restart(Part):
         60.0, description="How long the unit must be up for the backoff to begin anew.", examples=["60s"]
     )
     limit: Limit = Field(default_factory=Limit, description="When to give up.")
-    on_limit: Literal["stop-dependents"] = Field(
-        "stop-dependents", description="What giving up does: all that depends on the unit is stopped.",
+    on_limit: OnLimit = Field(
+        OnLimit.STOP_DEPENDENTS,
+        strict=False,
+        description="What giving up does: stop all that depends on the unit; halt the whole stack, until `hftstack "
+        "resume`; or keep what depends on it running, blind, to end its business itself.",
         examples=["stop-dependents"],
-    )  # fmt: skip
+    )
     max_age: Annotated[float, seconds(at_least="1s")] | None = Field(
         None,
         description="How old the unit may become before it is restarted in good order, with what depends on it: "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from orchestrator.errors import Diagnostic, StackError
-from orchestrator.stack import inheritance, loader, merging, rules, secrets, textfile, unsupported
+from orchestrator.stack import inheritance, loader, merging, rules, secrets, textfile
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
@@ -100,7 +100,7 @@ class _Mistakes:
         for finding in found:
             self.diagnostics.append(finding if isinstance(finding, Diagnostic) else self._document.diagnostic(finding))
             if cover and isinstance(finding, Finding):
-                self._covered.add(finding.covers or finding.pointer)
+                self._covered.add(finding.pointer)
 
     @property
     def told(self) -> list[Diagnostic]:
@@ -177,7 +177,6 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     data, unexpanded = interpolate({key: value for key, value in document.data.items() if key[:2] != "x-"}, environ)
     mistakes.add(unexpanded, cover=True)
     inheritance.anchor(data, document)
-    mistakes.add(unsupported.refuse(data), cover=True)
     mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))
     mistakes.add(rules.check(data))

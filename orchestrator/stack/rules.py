@@ -331,6 +331,15 @@ def check_merged(stack: Stack) -> Iterator[Finding]:
                 "backoff-range",
                 on_key=True,
             )
+        health = unit.health
+        if health.stale_after <= health.interval:
+            yield Finding(
+                json_pointer.join((sections[kind], name, "health")),
+                f"stale after {health.stale_after:g}s, but looked at only every {health.interval:g}s",
+                "let stale_after be several times the interval, and write both together",
+                "stale-interval",
+                on_key=True,
+            )
         if unit.logs.keep < 2 * unit.logs.max_size:
             yield Finding(
                 json_pointer.join((sections[kind], name, "logs")),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
-from orchestrator.deployment.model import Alarm, Endpoint, Window
+from orchestrator.deployment.model import Alarm, Endpoint, Quiet, Window
 from orchestrator.stack import durations, sizes
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ _SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
 _TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
 _LAST_PORT: Final = 65535
 _WINDOW: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) UTC")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY: Final = 86_400
+_WEEK: Final = 7 * _DAY
+_WEEKLY: Final = re.compile("({0}) {1}-({0}) {1} UTC".format("|".join(_DAYS), "([01][0-9]|2[0-3]):([0-5][0-9])"))
 _DURATION_HINT: Final = "write it as 250ms, 10s, 5m or 1m30s; the units are ns, us, ms, s, m, h, d"
 _SIZE_HINT: Final = "write it as 16MiB, 1.5GB or 512B; the units are B, kB, MB, GB, KiB, MiB, GiB"
 
@@ -226,6 +230,35 @@ def _window(value: object) -> Window:
     return Window(begin, end)
 
 
+def _quiet(value: object) -> tuple[Quiet, ...]:
+    text = _text(value)
+    weekly, daily = _WEEKLY.fullmatch(text), _WINDOW.fullmatch(text)
+    if weekly is not None:
+        begin, end = _of_week(weekly[1], weekly[2], weekly[3]), _of_week(weekly[4], weekly[5], weekly[6])
+        found: tuple[Quiet, ...] = (Quiet(begin, end),)
+    elif daily is not None:
+        begin, end = _of_week("Mon", daily[1], daily[2]), _of_week("Mon", daily[3], daily[4])
+        last = end if end > begin else end + _DAY
+        found = tuple(Quiet(day * _DAY + begin, (day * _DAY + last) % _WEEK) for day in range(len(_DAYS)))
+    else:
+        hint = 'write "Fri 21:00-Sun 22:00 UTC", or "03:00-04:00 UTC" for every day, hours from 00 to 23'
+        raise fault("quiet", "is not a part of the week", hint)
+    if begin == end:
+        raise fault("quiet", "ends where it begins", "with on_stale: alert nothing is restarted for silence, ever")
+    return found
+
+
+def _of_week(day: str, hour: str, minute: str) -> int:
+    return _DAYS.index(day) * _DAY + int(hour) * 3600 + int(minute) * 60
+
+
+def _quiet_text(quiet: tuple[Quiet, ...]) -> str:
+    begin, end = quiet[0].begin, quiet[0].end
+    if len(quiet) > 1:
+        return f"{_clock(begin)}-{_clock(end % _DAY)} UTC"
+    return f"{_DAYS[begin // _DAY]} {_clock(begin % _DAY)}-{_DAYS[end // _DAY]} {_clock(end % _DAY)} UTC"
+
+
 def _clock(second: int) -> str:
     return f"{second // 3600:02}:{second % 3600 // 60:02}"
 
@@ -370,6 +403,13 @@ Cpus = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
     AfterValidator(_cpus),
+]
+QuietHours = Annotated[
+    tuple[Quiet, ...],
+    PlainValidator(
+        _quiet, json_schema_input_type=Annotated[str, Field(pattern=f"^({_WEEKLY.pattern}|{_WINDOW.pattern})$")]
+    ),
+    PlainSerializer(_quiet_text, return_type=str),
 ]
 DailyWindow = Annotated[
     Window,

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import codec
@@ -25,7 +27,14 @@ if TYPE_CHECKING:
 _UNKNOWN_GRACE: Final = 60.0
 """Seconds for a unit of which nothing is known: it may be a bot that flattens."""
 
-_LATER: Final = ("logs",)
+_LATER: Final = (
+    ("logs",),
+    ("health", "first_message"),
+    ("health", "min_rate"),
+    ("health", "on_stale"),
+    ("health", "quiet"),
+    ("restart", "on_limit"),
+)
 """Fields that a running process takes up, and that markers of an earlier version know nothing of."""
 
 _TOKEN_PARTS: Final = 3
@@ -70,8 +79,8 @@ def digest(spec: UnitSpec) -> str:
         hooks=Hooks(),
     )
     plain = codec.plain(started)
-    for name in _LATER:
-        del plain[name]
+    for *tables, name in _LATER:
+        del reduce(getitem, tables, plain)[name]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -20,8 +20,10 @@ from orchestrator.supervise.unit import (
     LetGo,
     Note,
     Observed,
+    Recovered,
     Recycle,
     Release,
+    Silent,
     Start,
     State,
     Stop,
@@ -58,7 +60,7 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float) -> Step:
             return _stop(unit, reason, now)
         case Tick() if unit.state in {State.WAITING, State.STARTING}:
             return _ran_out(unit, spec, now)
-        case Tick() | Observed():
+        case Tick() | Observed() | Silent() | Recovered():
             return machine.step(unit, spec, event, now)
         case _:
             return unit, ()

@@ -37,6 +37,7 @@ from orchestrator.supervise.process import Process, SpawnError
 from orchestrator.supervise.ready import Checks
 from orchestrator.supervise.renewal import Renewal
 from orchestrator.supervise.report import describe
+from orchestrator.supervise.rescue import Rescue
 from orchestrator.supervise.roster import Roster
 from orchestrator.supervise.standby import Standbys
 from orchestrator.supervise.starter import RefusedSpawnError, Starter
@@ -75,7 +76,8 @@ class Supervisor:
         self.stack = stack
         self.deployment: Deployment | None = None
         self.graph: Graph = rules.Graph()
-        self.watch = watch.Watch(Names())
+        names = Names()
+        self.watch = watch.Watch(names)
         self.started = time.time()
         self.obey: Callable[[], None] = lambda: None
         self.halted_units: tuple[str, ...] = ()
@@ -114,6 +116,7 @@ class Supervisor:
         )
         self._hooks = Hooks(self._spared, self.note)
         self._renewal = Renewal(lambda: self.graph, self._processes, feed=self.feed, note=self.note)
+        self._rescue = Rescue(lambda: self.graph, names, feed=self.feed)
         self._vigil = Vigil(home.units, home.alive, self._look_at_latch)
         self._release: Callable[[int], None] = lambda _: None
         self._inbox: deque[tuple[str, Event]] = deque()
@@ -185,6 +188,7 @@ class Supervisor:
         self._checks.end_all()
         self._lookout.close()
         self._renewal.close()
+        self._rescue.close()
         self._vigil.end()
         self._standbys.end()
         self._leftovers.forget()
@@ -346,6 +350,7 @@ class Supervisor:
         finally:
             self._draining = False
             self._lookout.seek()
+            self._rescue.follow()
             self._standbys.follow(self.graph)
             self._schedule()
             self._changed.set()

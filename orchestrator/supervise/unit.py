@@ -58,6 +58,9 @@ leaves a channel that is marked for destruction for ever (1 of 40 crashes with S
 FRAGILE: Final = 1.0
 """Seconds from a start in which SIGKILL can corrupt the channel for ever: no hurry shortens a grace to less."""
 
+UNREACHABLE: Final = "exchange unreachable"
+"""What is said of a stale connector that is not restarted, because its exchange does not answer."""
+
 _CLEAN_SIGNALS: Final = frozenset({0, -signal.SIGTERM})
 
 
@@ -159,6 +162,25 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """The channel is open and owned, and nothing moves, for long enough to count."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Messages move again, or there is nobody left to miss them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The exchange of a stale connector does not answer: a restart could not cure it."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """The process ended. `code` is negative for a signal, None when nobody could read it.
 
@@ -213,6 +235,9 @@ Event = (
     | SpawnFailed
     | Observed
     | Broken
+    | Silent
+    | Recovered
+    | Unreachable
     | Exited
     | Recycle
     | Revive
@@ -277,6 +302,12 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _observed(unit, spec, level, now)
         case Broken(reason=reason):
             return _broken(unit, spec, reason, now)
+        case Silent(reason=reason):
+            return _silent(unit, spec, reason, now)
+        case Recovered():
+            return _recovered(unit, now)
+        case Unreachable(host=host):
+            return _unreachable(unit, host)
         case Exited():
             return _exited(unit, spec, event, now, noise)
         case Recycle():
@@ -355,6 +386,27 @@ def _broken(unit: Unit, spec: UnitSpec, reason: str, now: float) -> Step:
     if unit.state not in {State.STARTING, State.UP, State.STALE}:
         return unit, ()
     return _stop_for(_rested(unit, spec, now), spec, After.FAIL, reason, now), (Note("broken", reason),)
+
+
+def _silent(unit: Unit, spec: UnitSpec, reason: str, now: float) -> Step:
+    if unit.state is State.UP:
+        return _enter(_rested(unit, spec, now), State.STALE, now, reason), (Note("stale", reason),)
+    return unit, ()
+
+
+def _recovered(unit: Unit, now: float) -> Step:
+    if unit.state is not State.STALE:
+        return unit, ()
+    return _enter(unit, State.UP, now), (Note("recovered", f"it was stale for {now - unit.since:.3g} s"),)
+
+
+def _unreachable(unit: Unit, host: str) -> Step:
+    remark = f" ({UNREACHABLE}: {host})"
+    if unit.state is not State.STALE or unit.why is None or unit.why.endswith(remark):
+        return unit, ()
+    return replace(unit, why=f"{unit.why.partition(f' ({UNREACHABLE}')[0]}{remark}"), (
+        Note("unreachable", f"{host} does not answer: no restart could help, none is spent"),
+    )
 
 
 def _stop_for(unit: Unit, spec: UnitSpec, after: After, reason: str, now: float) -> Unit:

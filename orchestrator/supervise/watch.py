@@ -7,6 +7,8 @@ and nothing wakes.
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +17,13 @@ from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.probe import Probe
 from orchestrator.channel.verdict import Verdict
 from orchestrator.deployment.model import Kind, Level, reaches
+from orchestrator.supervise.freshness import Signs, loud, silence
 from orchestrator.supervise.process import is_member
 from orchestrator.supervise.sockets import Proof, established, proof
-from orchestrator.supervise.unit import Broken, Observed, State
+from orchestrator.supervise.unit import Broken, Observed, Recovered, Silent, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from orchestrator.channel.nodes import Nodes
     from orchestrator.channel.verdict import BotLink, Reading
@@ -50,8 +53,8 @@ class View:
     """What was last seen of one connector's channel. Instants are seconds of the loop's clock.
 
     `rate` is messages a second over all attached bots' connections, the fastest of them; None before two samples.
-    `unverified` is since when the channel cannot be verified. `phase` spreads the full scans of many channels over the
-    second.
+    `unverified` is since when the channel cannot be verified; `attached`, `slow` and `cut` are as in `Signs`. `silence`
+    is why the channel is stale.
     """
 
     probe: Probe
@@ -63,11 +66,14 @@ class View:
     level: Level = Level.STARTED
     due: float = 0.0
     full_due: float = 0.0
-    phase: float = 0.0
     bad_since: float | None = None
     unverified: float | None = None
     written: dict[int, int] | None = None
     moved: float | None = None
+    attached: float | None = None
+    slow: float | None = None
+    cut: float | None = None
+    silence: str | None = None
     rate: float | None = None
     sampled: tuple[float, dict[int, int]] | None = None
 
@@ -75,11 +81,12 @@ class View:
 class Watch:
     """The probes of a stack's connectors. `now` is always the loop's monotonic clock, in seconds."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, wall: Callable[[], float] = time.time) -> None:
+        """`wall` is the clock by which weeks have quiet hours, in seconds since the epoch."""
         self._names = names
+        self._wall = wall
         self._views: dict[str, View] = {}
         self._nodes: dict[Location, tuple[float, Nodes]] = {}
-        self._tracked = 0
 
     def view(self, name: str) -> View | None:
         """Return what was last seen of a connector's channel."""
@@ -104,9 +111,7 @@ class Watch:
         """Look at the channel of a connector that has just been started or adopted."""
         self.forget(name)
         if spec.channel is not None:
-            phase = self._tracked * min(spec.health.interval, FULL) % FULL
-            self._tracked += 1
-            self._views[name] = View(Probe(location(spec), spec.channel.name), spec, pid, phase=phase)
+            self._views[name] = View(Probe(location(spec), spec.channel.name), spec, pid)
 
     def forget(self, name: str) -> None:
         """Stop looking, and let go of every descriptor of the channel."""
@@ -154,14 +159,14 @@ class Watch:
             broken = _broken(view, unit, now)
             if broken is not None:
                 events.append((name, Broken(broken)))
-            elif view.level is not unit.level:
-                events.append((name, Observed(view.level)))
+            else:
+                events.extend((name, event) for event in self._meaning(view, unit, now))
         events.extend(self._bots(graph, units, now))
         return events
 
     def _look(self, view: View, now: float, *, close: bool) -> None:
         if close or now >= view.full_due or view.bad_since is not None:
-            view.full_due = _beat(now, FULL, view.phase)
+            view.full_due = _beat(now, FULL)
             view.reading = view.probe.scan(self._fresh_nodes(view, now), pid=view.pid)
             links = view.reading.bots
             if view.reading.verdict is not Verdict.UNVERIFIED:
@@ -179,6 +184,30 @@ class Watch:
             links = fast
         self._count(view, links, now)
         view.level = _level(view, now)
+
+    def _meaning(self, view: View, unit: Unit, now: float) -> Iterator[Event]:
+        """Yield what a channel that is not broken means for its connector."""
+        view.silence = self._silence(view, unit, now)
+        if view.silence is not None and view.level is Level.FRESH:
+            view.level = Level.CONNECTED if view.spec.streams else Level.LIVE
+        if view.level is not unit.level:
+            yield Observed(view.level)
+        if view.silence is not None and unit.state is State.UP:
+            yield Silent(view.silence)
+        elif view.silence is None and unit.state is State.STALE:
+            yield Recovered()
+
+    def _silence(self, view: View, unit: Unit, now: float) -> str | None:
+        """Return why the channel of a connector that got to its target is stale, None when it is not."""
+        if unit.state not in {State.UP, State.STALE}:
+            view.cut = None
+            return None
+        gone = bool(view.spec.streams) and view.proof is Proof.NONE
+        view.cut = (now if view.cut is None else view.cut) if gone else None
+        health = view.spec.health
+        moved = view.moved if view.moved is not None and (view.attached or 0.0) <= view.moved else None
+        signs = Signs(view.attached, moved, view.slow, view.cut)
+        return silence(signs, health, now, loud=loud(health.quiet, self._wall()) if health.quiet else math.inf)
 
     def _fresh_nodes(self, view: View, now: float) -> Nodes:
         where = location(view.spec)
@@ -208,12 +237,18 @@ class Watch:
                     view.moved = now
             view.bots = links
             view.written = written
+        if not links:
+            view.attached = view.slow = None
+        elif view.attached is None:
+            view.attached = now
         if view.sampled is None:
             view.sampled = (now, written)
         elif now - view.sampled[0] >= FULL:
             since, counts = view.sampled
             gains = [count - counts[pid] for pid, count in written.items() if pid in counts]
             view.rate = max(gains) / (now - since) if gains else None
+            crawls = view.rate is not None and view.rate < view.spec.health.min_rate
+            view.slow = (now if view.slow is None else view.slow) if crawls else None
             view.sampled = (now, written)
 
     def _bots(self, graph: Graph, units: Mapping[str, Process], now: float) -> list[tuple[str, Event]]:
@@ -290,9 +325,9 @@ def location(spec: UnitSpec) -> Location:
     return Location(root=spec.channel.root, prefix=spec.channel.prefix)
 
 
-def _beat(now: float, every: float, phase: float = 0.0) -> float:
-    """Return the next instant of a beat that all channels share: one wake looks at many of them."""
-    return ((now - phase) // every + 1) * every + phase
+def _beat(now: float, every: float) -> float:
+    """Return the next instant of a beat that all channels share: one wake looks at all, with warm caches."""
+    return (now // every + 1) * every
 
 
 def _awaiting(graph: Graph) -> frozenset[str]:

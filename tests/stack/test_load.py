@@ -462,11 +462,14 @@ bots:
             "18:38 /bots/m/cwd [secret-place]",
         ],
     ),
-    "keys of later versions": (
-        HEAD + "connectors:\n  c:\n    type: sim\n    health: {on_stale: restart, min_rate: 0}\n",
+    "quiet times": (
+        HEAD + "connectors:\n  c:\n    type: sim\n"
+        "    health: {on_stale: stop, min_rate: -1, quiet: [daily, 'Sun 01:00-Sun 01:00 UTC']}\n",
         [
-            "5:14 /connectors/c/health/on_stale [not-supported-yet]",
-            "5:33 /connectors/c/health/min_rate [not-supported-yet]",
+            "5:24 /connectors/c/health/on_stale [unknown-value]",
+            "5:40 /connectors/c/health/min_rate [out-of-range]",
+            "5:52 /connectors/c/health/quiet/0 [quiet]",
+            "5:59 /connectors/c/health/quiet/1 [quiet]",
         ],
     ),
     "sources": (

@@ -31,7 +31,9 @@ from orchestrator.supervise.unit import (
     Kill,
     LetGo,
     Observed,
+    Recovered,
     Recycle,
+    Silent,
     Soften,
     Spawn,
     SpawnFailed,
@@ -39,6 +41,7 @@ from orchestrator.supervise.unit import (
     State,
     Terminate,
     Tick,
+    Unreachable,
 )
 from tests.supervise.specs import deployment, spec
 
@@ -59,7 +62,7 @@ BY_HAND = {"c1", "c2"}
 """Connectors that a stack may declare external."""
 
 SLACK = 1e-6
-RUNNING = {State.STARTING, State.UP, State.STOPPING, State.LOST}
+RUNNING = {State.STARTING, State.UP, State.STALE, State.STOPPING, State.LOST}
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class Process:
     ends: float | None = None
     code: int | None = None
 
+
+SOUNDS = st.sampled_from([Silent("no message"), Silent("no message"), Recovered(), Unreachable("a.example")])
 
 MANNERS = st.builds(
     Manner,
@@ -366,6 +371,14 @@ class Stack(RuleBasedStateMachine):
         if name and KINDS[name] is Kind.CONNECTOR:
             self.feed(name, Broken("SPLIT"))
 
+    @rule(pick=PICKS, events=st.lists(SOUNDS, min_size=1, max_size=4))
+    def messages_stop_and_move_again(self, pick: int, events: list[Event]) -> None:
+        self.all_climb()
+        heard = {State.UP, State.STALE}
+        names = [name for name, unit in self.graph.units.items() if name[0] == "c" and unit.state in heard]
+        for event in events if names else ():
+            self.feed(names[pick % len(names)], event)
+
     @rule(name=NAMES, manner=MANNERS)
     def it_behaves(self, name: str, manner: Manner) -> None:
         self.manners[name] = manner
@@ -492,8 +505,8 @@ class Stack(RuleBasedStateMachine):
         if unit.state is State.WAITING:
             edges = graphs.unmet(self.graph.specs[name], self.graph.units, self.graph.specs)
             states = {self.graph.units[edge.unit].state for edge in edges}
-            return bool(states) and states <= {State.FAILED, State.STOPPED, State.WAITING}
-        return unit.state in {State.UP, State.FAILED, State.STOPPED, State.FINISHED}
+            return bool(states) and states <= {State.FAILED, State.STOPPED, State.WAITING, State.STALE}
+        return unit.state in {State.UP, State.STALE, State.FAILED, State.STOPPED, State.FINISHED}
 
     def _is_down(self, name: str, unit: Unit) -> bool:
         return unit.state is State.STOPPED and name not in self.processes

@@ -16,9 +16,11 @@ from orchestrator.supervise.unit import (
     Kill,
     Note,
     Observed,
+    Recovered,
     Recycle,
     Release,
     Revive,
+    Silent,
     Soften,
     Spawn,
     SpawnFailed,
@@ -28,6 +30,7 @@ from orchestrator.supervise.unit import (
     Terminate,
     Tick,
     Unit,
+    Unreachable,
 )
 from tests.supervise.specs import bot, connector, limited, service, spec, startup
 
@@ -859,3 +862,50 @@ class TestBroken:
         life = Life(BF).up()
         life.on(Stop("down"))
         assert life.on(Broken("MISSING")) == []
+
+
+class TestStale:
+    def test_a_silent_connector_is_stale_and_recovers_with_the_same_process(self) -> None:
+        life = Life(BF).up()
+        assert life.on(Silent("no message for 30 s"), after=5.0) == [Note("stale", "no message for 30 s")]
+        assert (life.unit.state, life.unit.why, life.unit.since) == (State.STALE, "no message for 30 s", life.now)
+        assert life.on(Silent("no message for 30 s")) == []
+        assert life.on(Recovered(), after=2.5) == [Note("recovered", "it was stale for 2.5 s")]
+        assert (life.unit.state, life.unit.why, life.unit.restarts) == (State.UP, None, 0)
+
+    @pytest.mark.parametrize("state", [State.STARTING, State.WAITING])
+    def test_what_is_not_up_is_not_stale(self, state: State) -> None:
+        life = Life(BF).starting()
+        if state is State.WAITING:
+            life.on(Exited(1))
+        before = life.unit
+        assert before.state is state
+        for event in (Silent("no message"), Recovered(), Unreachable("x")):
+            assert life.on(event) == []
+        assert life.unit == before
+
+    def test_an_exchange_that_does_not_answer_is_said_once_and_spends_nothing(self) -> None:
+        life = Life(BF).up()
+        life.on(Silent("no message for 30 s"))
+        assert [note.what for note in life.on(Unreachable("a.example")) if isinstance(note, Note)] == ["unreachable"]
+        assert life.on(Unreachable("a.example")) == []
+        assert life.unit.why == "no message for 30 s (exchange unreachable: a.example)"
+        life.on(Unreachable("b.example"))
+        assert life.unit.why == "no message for 30 s (exchange unreachable: b.example)"
+        assert (life.unit.state, life.unit.restarts, life.unit.window) == (State.STALE, 0, ())
+
+    def test_a_restart_for_silence_is_a_failure_that_the_policy_decides_on(self) -> None:
+        life = Life(BF).up()
+        life.on(Silent("no message"))
+        life.on(Broken("stale: no message"))
+        assert life.is_in(State.STOPPING)
+        life.on(Begin())
+        life.on(Exited(0))
+        assert (life.unit.state, life.unit.restarts, len(life.unit.window)) == (State.WAITING, 1, 1)
+
+    def test_being_up_for_long_before_it_fell_silent_resets_the_backoff(self) -> None:
+        life = Life(BF).up()
+        for _ in range(3):
+            life.again()
+        life.on(Silent("no message"), after=life.spec.restart.stable)
+        assert life.unit.failures == 0
