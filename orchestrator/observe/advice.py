@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.model import UnitSpec
 
+_A_UNIT: Final = 8_000_000
+_SHARED: Final = "/dev/shm"  # noqa: S108 - where iceoryx2 puts its segments
 _ANY: Final = frozenset(Kind)
 _CONNECTOR: Final = frozenset({Kind.CONNECTOR})
 
@@ -63,8 +65,16 @@ _LOGGED: Final[tuple[tuple[frozenset[Kind], str, str], ...]] = (
 )
 
 
-def advise(unit: dict[str, Any], spec: UnitSpec, log: Sequence[str]) -> str | None:
-    """Return what to try, for a unit's object of `status` and its last lines; None when nothing is known."""
+def advise(unit: dict[str, Any], spec: UnitSpec, log: Sequence[str], *, room: int | None = None) -> str | None:
+    """Return what to try, for a unit's object of `status` and its last lines; None when nothing is known.
+
+    `room` is how many bytes are free in /dev/shm, None when nobody looked.
+    """
+    if room is not None and room < _A_UNIT and (spec.kind is Kind.CONNECTOR or spec.attaches):
+        return (
+            f"{_SHARED} has {room / 1e6:.1f} MB free, 8 MB are to be planned for each connector and each bot: "
+            "mount -o remount,size=2g /dev/shm; in a container --shm-size"
+        )
     if unit["exit"] == -signal.SIGBUS:
         return "SIGBUS is how a full /dev/shm shows: df -h /dev/shm; plan 8 MB for each connector and each bot"
     if (known := by_words(spec.kind, "\n".join(log), stream=_stream(spec))) is not None:

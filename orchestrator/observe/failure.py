@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 _LAST_LINES: Final = 10
 
 
-def explain(unit: dict[str, Any], spec: UnitSpec, words: Sequence[str], *, stack: str) -> list[str]:
-    """Return lines on a unit, an object of `status`; `words` are the last lines that it wrote."""
+def explain(
+    unit: dict[str, Any], spec: UnitSpec, words: Sequence[str], *, stack: str, room: int | None = None
+) -> list[str]:
+    """Return lines on a unit, an object of `status`; `words` are the last lines that it wrote.
+
+    `room` is how many bytes are free in /dev/shm, None when nobody looked.
+    """
     rows = [("state", _state(unit))]
     if unit["waits_for"]:
         rows.append(("waits", f"for {', '.join(unit['waits_for'])}"))
     if unit["why"]:
         rows.append(("why", unit["why"]))
     rows += [("wrote" if place == 0 else "", f"| {line}") for place, line in enumerate(words)]
-    advice = advise(unit, spec, words)
+    advice = advise(unit, spec, words, room=room)
     if advice:
         rows.append(("try", advice))
     if words:
@@ -44,8 +49,17 @@ def explanations(
     for name in blamed:
         unit = units[name]
         words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
-        told.append(explain(unit, specs[name], words, stack=stack))
+        told.append(explain(unit, specs[name], words, stack=stack, room=_room()))
     return told, [name for name in result["blocked"] if name not in blamed]
+
+
+def _room() -> int | None:
+    import shutil  # noqa: PLC0415 - for what did not come up only
+
+    try:
+        return shutil.disk_usage("/dev/shm").free  # noqa: S108 - where iceoryx2 puts its segments
+    except OSError:
+        return None
 
 
 def _state(unit: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import getitem
@@ -109,6 +110,8 @@ def adopt(
     external = _external([spec for spec in strangers if spec.name not in processes | ended], records, find)
     places = {name: place for place, name in enumerate(specs)}
     begun = {name: _begun(process) for name, process in (processes | external | ended).items()}
+    since_boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    ages = {name: max(0.0, (since_boot - instant) / 1e9) for name, instant in begun.items()}
     order = sorted(begun, key=lambda name: (begun[name], places.get(name, len(places))))
     born = {name: place for place, name in enumerate(order, 1)}
     units: dict[str, Unit] = {}
@@ -119,11 +122,11 @@ def adopt(
             continue
         same = name in external or started_from(process.marker) == digest(spec)
         running = spec if same else replace(spec, argv=(), external=False)
-        units[name] = _present(running, born[name], now, wanted=_wanted(name, intents))
+        units[name] = _present(running, born[name], now, ages[name], wanted=_wanted(name, intents))
     for name in processes:
         if name not in specs:
             unknown = _remembered(name, records.get(name))
-            units[name] = _present(unknown, born[name], now, wanted=deployment is None)
+            units[name] = _present(unknown, born[name], now, ages[name], wanted=deployment is None)
             if deployment is None:
                 specs[name] = unknown
     ended = {name: end for name, end in ended.items() if name in units}
@@ -213,10 +216,11 @@ def _absent(name: str, intents: Intents, now: float, *, ran: bool, hold: bool) -
     return Unit(State.WAITING, since=now, wanted=True, why=why, restarts=int(ran))
 
 
-def _present(running: UnitSpec, born: int, now: float, *, wanted: bool) -> Unit:
+def _present(running: UnitSpec, born: int, now: float, age: float, *, wanted: bool) -> Unit:
     return Unit(
         State.STARTING,
         since=now,
+        begun=now - age,
         wanted=wanted,
         alive=True,
         born=born,

@@ -55,7 +55,7 @@ def describe(
         "state": unit.state.value,
         "level": None if unit.level is None else unit.level.value,
         "pid": pid,
-        "since": instant(wall - (now - unit.since)),
+        "since": instant(wall - (now - (unit.since if unit.begun is None else unit.begun))),
         "restarts": unit.restarts,
         "exit": unit.exit,
         "proven": _proven(unit, spec, watch),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.channel.repair import repair
+from orchestrator.channel.view import SHARED_MEMORY
 from orchestrator.deployment.model import Kind
-from orchestrator.supervise import configs, watch
+from orchestrator.supervise import configs, logroom, watch
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import digest
 from orchestrator.supervise.gate import Command, spawn
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.gate import Gated
     from orchestrator.supervise.process import Process
+
+
+_LEAST_MEMORY: Final = 1 << 20
+"""Bytes of /dev/shm below which no connector and no bot can start (8 MB are planned for each)."""
 
 
 class RefusedSpawnError(SpawnError):
@@ -44,18 +49,21 @@ class Starter:
         self._namespaces: bool | None = None
 
     def clear(self, name: str, spec: UnitSpec, *, retries: int) -> None:
-        """Make sure that the unit can begin: its configs are there, its channel is free.
+        """Make sure that the unit can begin: its configs are there, its channel is free, /dev/shm has room for it.
 
         `retries` is how many starts in a row have died before they were live. Raises RefusedSpawnError when a config
-        is gone, which only `up` can render again, or a living process holds the channel.
+        is gone, which only `up` can render again, or a living process holds the channel; SpawnError while there is no
+        room.
         """
         for path in configs.missing([spec]):
             raise RefusedSpawnError(
                 f"its config is gone, {path}: a reboot or a logout empties that folder; `hftstack up FILE` renders it "
                 "again"
             )
-        if retries >= REPAIR_AT:
+        if retries >= REPAIR_AT or _is_short_of_memory(spec):
             self._repair(name, spec)
+        if _is_short_of_memory(spec):
+            raise SpawnError(f"{SHARED_MEMORY} is full")
         holder = watch.holder(spec)
         if holder is not None:
             raise RefusedSpawnError(
@@ -114,9 +122,19 @@ class Starter:
             self._note(name, "not-repaired", f"cannot look at the channel's remains: {error.strerror}")
             return
         if removed:
-            self._note(name, "repaired", f"removed remains that no process used: {', '.join(map(str, removed))}")
+            self._note(name, "repaired", f"removed {len(removed)} files that dead processes left and no process used")
 
     def _has_namespaces(self) -> bool:
         if self._namespaces is None:
             self._namespaces = processes.user_namespaces_work()
         return self._namespaces
+
+
+def _is_short_of_memory(spec: UnitSpec) -> bool:
+    """Tell whether /dev/shm has too little room for a unit that uses it."""
+    if spec.channel is None and not spec.attaches:
+        return False
+    try:
+        return logroom.free(SHARED_MEMORY) < _LEAST_MEMORY
+    except OSError:
+        return False

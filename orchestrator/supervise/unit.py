@@ -85,12 +85,14 @@ class Unit:
     `alive` holds from the decision to spawn until the exit is seen. `born` orders spawns over the whole stack: a bot
     born before its connector is attached to a channel that no longer exists. `running` is what the process was started
     from. `unseen`: an external connector's channel is held, by whom cannot be told.
+    `begun` is when the process of a unit that was taken over began, until something happens to it.
     `climb` is when the climb to the target began, transient retries included. `deadline` is the next instant at
     which a Tick changes something.
     """
 
     state: State = State.STOPPED
     since: float = 0.0
+    begun: float | None = None
     wanted: bool = False
     alive: bool = False
     born: int = 0
@@ -325,7 +327,8 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
 
 
 def _enter(unit: Unit, state: State, now: float, why: str | None = None, deadline: float | None = None) -> Unit:
-    return replace(unit, state=state, since=now, why=why, deadline=deadline)
+    begun = unit.begun if (unit.state, state) == (State.STARTING, State.UP) else None
+    return replace(unit, state=state, since=now, begun=begun, why=why, deadline=deadline)
 
 
 def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:

@@ -100,3 +100,25 @@ def test_what_a_chatty_unit_writes_on_a_full_disk_replaces_what_it_wrote_and_is_
     assert f"mm: {lost} bytes of its output were given up" in machine.hftstack("status").out
     machine.down()
     assert f"mm: {lost} bytes" in machine.hftstack("logs", "mm").err
+
+
+_SMALL = 'mount -t tmpfs -o size=16m tmpfs /dev/shm && dd if=/dev/zero of=/dev/shm/ballast bs=4k; exec "$@"'
+
+
+def test_a_full_shared_memory_is_named_as_the_cause_and_the_stack_comes_up_when_it_has_room(machine: Machine) -> None:
+    private = ("unshare", "--mount", "sh", "-c")
+    if subprocess.run([*private, "mount -t tmpfs tmpfs /dev/shm"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a file system")
+    stack = pair()
+    stack["connectors"]["bf"]["health"] = {"startup": "2s"}
+    machine.write(stack)
+    done = machine.begin("up", machine.file, prefix=(*private, _SMALL, "sh")).done()
+    assert done.code == 5
+    assert "    why    /dev/shm is full\n" in done.err
+    assert "    try    /dev/shm has 0.0 MB free" in done.err
+    assert "startup" not in done.err
+    assert {what for unit, what, _ in machine.journal() if unit == "bf"} <= {"wanted", "restart", "backoff"}
+    inside = ["nsenter", "--mount", "--target", str(machine.supervisor())]
+    subprocess.run([*inside, "rm", "/dev/shm/ballast"], check=True)
+    machine.until_units(lambda units: units["mm"]["level"] == "ready")
+    machine.down()

@@ -61,6 +61,12 @@ def test_sigbus_is_explained_by_a_full_shared_memory() -> None:
     assert "/dev/shm" in (advise(unit(**_GONE | {"exit": -7}), _CONNECTOR, ["Connection refused"]) or "")
 
 
+def test_a_full_shared_memory_is_the_cause_whatever_the_unit_wrote() -> None:
+    advice = advise(unit(**_GONE), _CONNECTOR, ["Connection refused"], room=3_000_000) or ""
+    assert advice.startswith("/dev/shm has 3.0 MB free")
+    assert "/dev/shm" not in (advise(unit(**_GONE), _CONNECTOR, ["Connection refused"], room=8_000_000) or "")
+
+
 def test_a_kill_from_outside_is_called_so() -> None:
     assert "memory" in (advise(unit(**_GONE | {"exit": -9}), _CONNECTOR, []) or "")
 

@@ -26,7 +26,7 @@ from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest
 from orchestrator.supervise.process import Process
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord
-from orchestrator.supervise.unit import State
+from orchestrator.supervise.unit import Observed, Recycle, State, step
 from tests.children import until
 from tests.supervise.specs import bot, connector, external
 
@@ -235,6 +235,19 @@ def test_our_own_process_stays_ours_when_its_connector_became_external(survivors
     running = found.graph.units["by"].running
     assert running is not None
     assert (set(found.processes), running.external) == ({"by"}, False)
+
+
+def test_a_unit_that_is_taken_over_is_up_since_its_process_began(survivors: _Survivors) -> None:
+    pids = [survivors.start(connector(name)) for name in ("bf", "by")]
+    starts = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) for pid in pids]
+    found = _adopt(connector("bf"), connector("by")).graph.units
+    began = [found[name].begun or 0.0 for name in ("bf", "by")]
+    assert began[1] - began[0] == pytest.approx((starts[1] - starts[0]) / os.sysconf("SC_CLK_TCK"))
+    assert max(began) <= found["bf"].since
+    up, _ = step(found["bf"], connector("bf"), Observed(connector("bf").target), 1000.0)
+    assert (up.state, up.begun) == (State.UP, began[0])
+    again, _ = step(up, connector("bf"), Recycle("asked for"), 1001.0)
+    assert (again.state, again.begun) == (State.STOPPING, None)
 
 
 def test_hooks_are_taken_up_without_a_new_process() -> None:
