@@ -30,6 +30,7 @@ VERBS: Final = {
     "down": "Stop a stack: bots first, then connectors, nothing left behind.",
     "start": "Start units and what they need.",
     "stop": "Stop units and what hangs below them.",
+    "reset": "Clear what is held against units that failed, and start them again.",
     "restart": "Stop units and start them again, and the bots on them.",
     "halt": "Stop every stack of this user and keep it down.",
     "resume": "Let what halt keeps down be started again.",

@@ -53,6 +53,21 @@ def start(
         return result
 
 
+def reset(
+    home: StackHome,
+    units: Sequence[str],
+    *,
+    timeout: float | None = None,
+    heard: Heard = lambda _: None,
+) -> dict[str, Any]:
+    """Start those of these units that have failed or wait for their next start, with nothing held against them.
+
+    Args and Raises are those of `start`; Ctrl-C leaves the rest to the supervisor. The answer's `started` (names) are
+    the units that it concerned.
+    """
+    return _ordered(home, "reset", {"units": list(units), "timeout": timeout}, heard)
+
+
 def stop(
     home: StackHome,
     units: Sequence[str],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.diff import needs_restart
-from orchestrator.deployment.model import Kind, OnRestart, reaches
+from orchestrator.deployment.model import Kind, OnLimit, OnRestart, reaches
 from orchestrator.supervise import external
 from orchestrator.supervise import unit as machine
 from orchestrator.supervise.unit import (
@@ -138,11 +138,17 @@ class _Turn:
             dependency = self.units.get(edge.unit)
             if dependency is None or dependency.state is State.FINISHED:
                 continue
+            if dependency.state is State.FAILED and self._keeps_dependents(edge.unit):
+                continue
             if dependency.state is State.FAILED:
                 causes.append((edge, f"{edge.unit} has failed", False))
             elif edge.on_restart is not OnRestart.KEEP and _is_gone(unit, dependency):
                 causes.append((edge, f"{edge.unit} {_fate(dependency, self.specs.get(edge.unit))}", True))
         return causes
+
+    def _keeps_dependents(self, name: str) -> bool:
+        """Tell whether what hangs on a unit that has failed for good may run on, to end its business itself."""
+        return name in self.specs and self.specs[name].restart.on_limit is OnLimit.KEEP
 
     def _begin_stop(self, name: str) -> bool:
         stopping = self.units[name].stopping

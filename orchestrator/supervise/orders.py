@@ -33,7 +33,13 @@ class Orders:
 
     def methods(self) -> dict[str, Handler]:
         """Return the methods by name, as they are called on the socket."""
-        return {"start": self.start, "withdraw": self.withdraw, "stop": self.stop, "restart": self.restart}
+        return {
+            "start": self.start,
+            "withdraw": self.withdraw,
+            "stop": self.stop,
+            "restart": self.restart,
+            "reset": self.reset,
+        }
 
     async def start(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
         """Start units and what they need, and return when they are ready or one has failed.
@@ -51,6 +57,22 @@ class Orders:
             supervisor.start(names)
             blocked = await self._settled(chosen, timeout)
         return {"reached": not blocked, "blocked": blocked, "started": begun, "units": supervisor.describe()}
+
+    async def reset(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
+        """Start those of these units that have failed, or wait for their next start, with nothing held against them.
+
+        Params and result are those of `start`; `started` are the units that it concerned.
+        """
+        supervisor = self._supervisor
+        names = self._named(params)
+        units = supervisor.graph.units
+        latched = [name for name in names if units[name].state in {State.FAILED, State.BACKOFF}]
+        if not latched:
+            return {"reached": True, "blocked": [], "started": [], "units": supervisor.describe()}
+        for name in latched:
+            supervisor.note(name, "reset", units[name].why or "")
+        result = await self.start(connection, {**params, "units": latched})
+        return {**result, "started": latched}
 
     async def withdraw(self, connection: Connection, _: dict[str, Any]) -> dict[str, Any]:
         """Stop again what this connection's `start` started."""

@@ -45,6 +45,7 @@ from orchestrator.supervise.termination import Termination
 from orchestrator.supervise.unit import (
     Appeared,
     Exited,
+    Halt,
     Kill,
     LetGo,
     Note,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.graph import Graph, Todo
-    from orchestrator.supervise.halt import Halt
+    from orchestrator.supervise.halt import Halt as Latch
     from orchestrator.supervise.unit import Action, Event
 
 
@@ -244,7 +245,7 @@ class Supervisor:
         self._become(rules.stop(self.graph, known, reason, self.now(), hurry=hurry))
         self._drain()
 
-    def latched(self) -> Halt | None:
+    def latched(self) -> Latch | None:
         """Return what keeps the stack down, None when nothing does."""
         return halt.latched(self._home)
 
@@ -417,6 +418,8 @@ class Supervisor:
                 self._signalled(name, signal.SIGKILL, process.signal(signal.SIGKILL))
             case LetGo():
                 self._let_go(name)
+            case Halt(reason=reason):
+                self._loop.call_soon(self.latch, f"{name}: {reason}", "hftstack")
             case _:
                 pass
 

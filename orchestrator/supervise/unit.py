@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.deployment.model import Kind, Level, RestartPolicy, reaches
+from orchestrator.deployment.model import Kind, Level, OnLimit, RestartPolicy, reaches
 from orchestrator.supervise.policy import TRANSIENT_DELAYS, TRANSIENT_LIFE, delay, within
 
 if TYPE_CHECKING:
@@ -277,6 +277,13 @@ class LetGo:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Halt the whole stack, until somebody resumes it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something happened that an operator may want to know later; goes to the journal and to those who watch."""
 
@@ -284,7 +291,7 @@ class Note:
     text: str = ""
 
 
-Action = Spawn | Soften | Terminate | Kill | LetGo | Note
+Action = Spawn | Soften | Terminate | Kill | LetGo | Halt | Note
 Step = tuple[Unit, tuple[Action, ...]]
 
 
@@ -597,12 +604,12 @@ def _fail(gone: Unit, spec: UnitSpec, reason: str, now: float, noise: float) -> 
     if not gone.wanted:
         return _enter(gone, State.STOPPED, now, reason), (Note("stopped", reason),)
     if spec.restart.policy is RestartPolicy.NEVER:
-        return _enter(gone, State.FAILED, now, reason), (Note("failed", reason),)
+        return _give_up(gone, spec, reason, now)
     limit = spec.restart.limit
     window = within(gone.window, limit, now)
     if len(window) >= limit.restarts:
         latched = f"{reason}; {limit.restarts} restarts within {limit.window:g} s are the limit"
-        return _enter(replace(gone, window=window), State.FAILED, now, latched), (Note("failed", latched),)
+        return _give_up(replace(gone, window=window), spec, latched, now)
     failures = gone.failures + 1
     counted = replace(gone, failures=failures, restarts=gone.restarts + 1, window=(*window, now), retries=0)
     wait = delay(spec.restart.backoff, failures, noise)
@@ -610,6 +617,13 @@ def _fail(gone: Unit, spec: UnitSpec, reason: str, now: float, noise: float) -> 
         return _enter(counted, State.WAITING, now, reason), (Note("restart", reason),)
     text = f"{reason}; next start in {wait:.2g} s"
     return _enter(counted, State.BACKOFF, now, reason, now + wait), (Note("backoff", text),)
+
+
+def _give_up(gone: Unit, spec: UnitSpec, reason: str, now: float) -> Step:
+    failed = _enter(gone, State.FAILED, now, reason), (Note("failed", reason),)
+    if spec.restart.on_limit is not OnLimit.HALT_STACK:
+        return failed
+    return failed[0], (*failed[1], Halt(reason))
 
 
 def ending(code: int | None) -> str:

@@ -64,7 +64,7 @@ def test_stacks_that_were_up_are_offered_by_name(deployed: Machine) -> None:
 def test_units_are_offered_once_without_reading_the_stack_file(deployed: Machine) -> None:
     deployed.file.unlink()
 
-    for verb in ("logs", "start", "stop", "restart", "wait"):
+    for verb in ("logs", "start", "stop", "restart", "reset", "wait"):
         assert _offered(deployed, f"hftstack {verb} -s s ") == _plain("bf", "mm")
     assert _offered(deployed, "hftstack logs -s s b") == _plain("bf")
     assert _offered(deployed, "hftstack logs -s s bf ") == _plain("mm")

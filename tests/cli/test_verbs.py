@@ -73,6 +73,7 @@ def test_no_verb_shows_the_help_and_is_a_mistake_of_usage(machine: Machine) -> N
         (("logs", "--tail", "-1"), "-1"),
         (("start",), "Missing argument 'UNIT...'"),
         (("stop",), "Missing argument 'UNIT...'"),
+        (("reset",), "Missing argument 'UNIT...'"),
         (("restart",), "Missing argument 'UNIT...'"),
         (("restart", "bf", "--timeout", "soon"), "'soon' is neither seconds nor a duration"),
         (("wait", "--for", "better"), "'better' is not one of"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.deployment.model import Dependency, Kind, Level, OnRestart, Restart, RestartPolicy
+from orchestrator.deployment.model import Dependency, Kind, Level, OnLimit, OnRestart, Restart, RestartPolicy
 from orchestrator.supervise import graph as graphs
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.unit import (
@@ -14,6 +14,7 @@ from orchestrator.supervise.unit import (
     SHORTEST_GRACE,
     Broken,
     Exited,
+    Halt,
     Kill,
     Observed,
     Recycle,
@@ -101,7 +102,7 @@ class Stage:
 
     def _take(self, outcome: tuple[Graph, Todo]) -> Stage:
         self.graph, todo = outcome
-        words = {Spawn: "spawn", Terminate: "term", Kill: "kill"}
+        words = {Spawn: "spawn", Terminate: "term", Kill: "kill", Halt: "halt"}
         self.done.extend(f"{words[type(act)]} {name}" for name, act in todo if type(act) in words)
         return self
 
@@ -871,3 +872,28 @@ def test_nothing_of_a_halted_stack_is_started_whoever_asks() -> None:
 
     assert {unit.state for unit in stage.graph.units.values()} == {State.STOPPED}
     assert not any(unit.wanted or unit.alive for unit in stage.graph.units.values())
+
+
+class TestGivingUp:
+    @staticmethod
+    def _fail(choice: OnLimit, edge: OnRestart = OnRestart.KEEP) -> Stage:
+        bf = limited(connector("bf"), 0)
+        bf = replace(bf, restart=replace(bf.restart, on_limit=choice))
+        stage = Stage().apply(bf, bot("mm", on_restart("bf", edge)))
+        stage.on("bf", Observed(Level.CONNECTED)).on("mm", Observed(Level.READY)).done.clear()
+        return stage.exit("bf")
+
+    @pytest.mark.parametrize("choice", [OnLimit.STOP_DEPENDENTS, OnLimit.HALT_STACK])
+    def test_what_hangs_on_a_unit_that_failed_for_good_is_stopped_whatever_its_edge_says(self, choice: OnLimit) -> None:
+        stage = self._fail(choice)
+        assert stage.graph.units["bf"].state is State.FAILED
+        assert stage.graph.units["mm"].state is State.STOPPING
+
+    @pytest.mark.parametrize("edge", list(OnRestart))
+    def test_kept_it_runs_on_only_where_it_was_not_to_follow_a_restart(self, edge: OnRestart) -> None:
+        stage = self._fail(OnLimit.KEEP, edge)
+        assert stage.graph.units["bf"].state is State.FAILED
+        assert stage.graph.units["mm"].state is State.UP
+
+    def test_only_halt_stack_halts(self) -> None:
+        assert [choice for choice in OnLimit if "halt bf" in self._fail(choice).done] == [OnLimit.HALT_STACK]
