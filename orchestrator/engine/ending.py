@@ -71,6 +71,9 @@ def end(home: StackHome, why: str, *, hurry: bool, told: Callable[[str], None]) 
         "units": [
             {
                 "name": unit.name,
+                "kind": unit.kind.value if unit.kind else None,
+                "external": False,
+                "exit": None,
                 "unclean": unclean.get(unit.name),
                 "state": "lost" if unit in lost else "stopped",
                 "why": "alive after SIGKILL" if unit in lost else None,

@@ -25,6 +25,7 @@ from orchestrator.supervise import process as processes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orchestrator.control.client import Client
     from orchestrator.deployment.homes import Home, StackHome
     from orchestrator.supervise.halt import Halt
 
@@ -143,23 +144,26 @@ class _Halting:
 
     def _by_supervisor(self) -> Result | None:
         """Let the supervisor do it, or the next one when this one is hung; None when there is none in the end."""
-        params = {"hurry": self._hurry, "why": self._why}
         for last in range(_TRIES):
             try:
                 client = connect(self._home, timeout=PATIENCE)
-                if client is None:
-                    return None
-                with client:
-                    result: Result = client.call("halt", params, heard=self._hear)
-                    wait_until_left(client)
-                    return result
+                result = None if client is None else self._asked(client)
             except HftstackError as error:
                 if not _is_guarded(self._home):
                     continue
                 self._say(f"its supervisor does not do it ({error.message}): killed")
-                _kill(self._home, guardian=last > 0)
+                _kill(self._home, guardian=last > 0 or lock.holder(self._home.lock) is None)
+            else:
+                _see_off(self._home)
+                return result
         _kill(self._home, guardian=True)
         return None
+
+    def _asked(self, client: Client) -> Result:
+        with client:
+            result: Result = client.call("halt", {"hurry": self._hurry, "why": self._why}, heard=self._hear)
+            wait_until_left(client, timeout=PATIENCE)
+        return result
 
     def _by_another(self) -> Result | None:
         """Start a supervisor, which knows the order and the hooks, and finds the latch; None when none comes."""
@@ -199,6 +203,16 @@ def _joined(first: Result, last: Result) -> Result:
 
 def _is_guarded(home: StackHome) -> bool:
     return lock.holder(home.lock) is not None or lock.holder(home.guardian_lock) is not None
+
+
+def _see_off(home: StackHome) -> None:
+    """Return when a supervisor that has stopped everything and its guardian have left, or have been killed for it."""
+    until = time.monotonic() + _GONE_WITHIN
+    while _is_guarded(home):
+        if time.monotonic() >= until:
+            _kill(home, guardian=True)
+            return
+        time.sleep(_LOOK)
 
 
 def _kill(home: StackHome, *, guardian: bool) -> None:

@@ -201,3 +201,15 @@ def test_a_latch_that_cannot_be_written_stops_everything_all_the_same(machine: M
     assert machine.left() == {}
     assert machine.hftstack("up", machine.file).code == 7
     assert _resume(machine).code == 0
+
+
+def test_a_guardian_that_is_stopped_does_not_outlive_a_halt(machine: Machine) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1000"]}})
+    machine.up()
+    os.kill(machine.guardian(), signal.SIGSTOP)
+    done = _halt(machine)
+    assert done.code == 0, done.said
+    assert machine.left() == {}
+    assert _resume(machine).code == 0
+    machine.up()
+    machine.down()

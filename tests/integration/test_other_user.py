@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,3 +57,20 @@ def test_another_user_can_neither_see_nor_stop_a_stack(machine: Machine) -> None
         assert "Traceback" not in done.err
     assert machine.pids() == before
     machine.down()
+
+
+@pytest.mark.skipif(not _can_drop(), reason="needs root, setpriv, and a checkout and a Python that everybody may read")
+def test_an_ordinary_user_halts_what_a_hung_supervisor_runs(machine: Machine) -> None:
+    machine.write(pair())
+    for place in (machine.folder, *machine.folder.rglob("*")):
+        os.chown(place, _NOBODY, _NOBODY)
+    env = {"HOME": str(machine.folder)}
+    up = machine.begin("up", machine.file, env=env, prefix=_AS_NOBODY).done()
+    assert up.code == 0, up.said
+    os.kill(machine.supervisor(), signal.SIGSTOP)
+    halt = machine.begin("halt", "--reason", "the model is wrong", env=env, prefix=_AS_NOBODY).done()
+    assert halt.code == 0, halt.said
+    assert machine.left() == {}
+    again = machine.begin("up", machine.file, env=env, prefix=_AS_NOBODY).done()
+    assert again.code == 7
+    assert "the model is wrong" in again.err

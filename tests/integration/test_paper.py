@@ -6,6 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.children import until
 from tests.integration.harness import Machine, lives
 
@@ -72,3 +74,22 @@ def test_a_killed_connector_heals_and_the_live_bot_prints_ticks_again(
     assert [bot["pid"] for bot in after["bf"]["channel"]["bots"]] == [after["mm"]["pid"]]
     until(lambda: "tick" in machine.log("mm"))
     _stop(machine)
+
+
+@pytest.mark.parametrize("lost", [("deployment.json",), ("deployment.json", "units.json")])
+def test_a_halt_ends_the_real_connector_without_a_supervisor(
+    machine: Machine, paper_binaries: Path, free_port: int, lost: tuple[str, ...]
+) -> None:
+    exchange = {"command": [str(paper_binaries / "exchange"), "--port", str(free_port)]}
+    stack = _paper(machine, paper_binaries, free_port)
+    stack["connectors"]["bf"]["depends_on"] = ["exchange"]
+    machine.write({**stack, "services": {"exchange": {**exchange, "ready": {"tcp": f"127.0.0.1:{free_port}"}}}})
+    machine.up()
+    machine.kill_supervisor()
+    for name in lost:
+        (machine.runtime if name == "units.json" else machine.state).joinpath(name).write_text("{", encoding="utf-8")
+    done = machine.hftstack("halt", "--reason", "the model is wrong")
+    assert done.code == 0, done.said
+    assert "by records and markers" in done.err
+    assert "SIGKILL" not in done.said
+    assert machine.processes() == {}
