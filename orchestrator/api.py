@@ -99,6 +99,17 @@ class Halted(TypedDict):
     scope: Literal["user", "stack"]
 
 
+class Drift(TypedDict):
+    """What has changed since `up`: a file of the stack, a unit's binary or config, or the environment of this process.
+
+    `unit` is None for what concerns the whole stack.
+    """
+
+    unit: str | None
+    what: Literal["file", "binary", "config", "environment"]
+    text: str
+
+
 class StackStatus(TypedDict):
     """The object of `hftstack status --format json`."""
 
@@ -109,6 +120,7 @@ class StackStatus(TypedDict):
     supervisor: SupervisorStatus | None
     halted: Halted | None
     units: list[UnitStatus]
+    drift: list[Drift]
 
 
 class Stack:
@@ -222,7 +234,7 @@ class Stack:
         """
         from orchestrator.engine import look  # noqa: PLC0415 - for this call only
 
-        return cast("StackStatus", look.status(self._own()))
+        return cast("StackStatus", look.status(self._own(), self._environ))
 
     def wait(
         self, units: str | Sequence[str] | None = None, *, for_: Rung = "ready", timeout: float | None = None

@@ -303,7 +303,11 @@ class UnitSpec:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack, resolved; `units` stand in topological order, dependencies first. `notify` is for all of them."""
+    """A stack, resolved; `units` stand in topological order, dependencies first. `notify` is for all of them.
+
+    `sources` are the files that it was read from, by digests that are keyed by the home, for they may hold keys;
+    `inherited` is what units have of the environment of whoever brought it in.
+    """
 
     stack: str
     file: str
@@ -311,6 +315,8 @@ class Deployment:
     units: tuple[UnitSpec, ...]
     notify: Notify | None = None
     format: int = FORMAT
+    sources: tuple[File, ...] = ()
+    inherited: tuple[tuple[str, str], ...] = ()
 
     def unit(self, name: str) -> UnitSpec:
         """Return the unit of that name; raises KeyError."""

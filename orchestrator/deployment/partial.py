@@ -20,7 +20,8 @@ _WHOLE = "`hftstack up` without units brings all of it in"
 def narrowed(old: Deployment | None, new: Deployment, chosen: Collection[str]) -> Deployment:
     """Return `new` with every unit that is deployed and not `chosen` as it is in `old`, None when nothing runs.
 
-    `chosen` holds what its units depend on. What only `new` has is deployed too. Raises RefusedError when the two
+    `chosen` holds what its units depend on. With a unit that is not as `new` has it, the files and the environment that
+    the whole is from stay those of `old`. What only `new` has is deployed too. Raises RefusedError when the two
     do not fit together.
     """
     if old is None:
@@ -30,8 +31,11 @@ def narrowed(old: Deployment | None, new: Deployment, chosen: Collection[str]) -
     before = {unit.name: unit for unit in old.units}
     units = {unit.name: unit if unit.name in chosen else before.get(unit.name, unit) for unit in new.units}
     units |= {name: unit for name, unit in before.items() if name not in units}
+    apart = any(units[unit.name] != unit for unit in new.units) or len(units) > len(new.units)
+    origin = old if apart else new
     order = _in_order({name: [edge.unit for edge in unit.depends_on] for name, unit in units.items()}, new.file)
-    return replace(new, units=tuple(units[name] for name in order))
+    ordered = tuple(units[name] for name in order)
+    return replace(new, units=ordered, sources=origin.sources, inherited=origin.inherited)
 
 
 def _in_order(edges: dict[str, list[str]], file: str) -> list[str]:

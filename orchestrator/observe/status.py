@@ -38,6 +38,8 @@ def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool
     for unit in status["units"]:
         if unit.get("log_lost"):
             table.append(f"{unit['name']}: {unit['log_lost']} bytes of its output were given up: the disk was full")
+    for change in status.get("drift", ()):
+        table.append(f"drift: {change['unit']}: {change['text']}" if change["unit"] else f"drift: {change['text']}")
     if status["halted"]:
         table.append(_halted(status))
     elif not status["supervised"]:

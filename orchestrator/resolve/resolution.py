@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.channel.location import locate_own
-from orchestrator.deployment.model import Channel, Deployment, Kind, UnitSpec
+from orchestrator.deployment.model import Channel, Deployment, File, Kind, UnitSpec
 from orchestrator.resolve import policies, streams
 from orchestrator.resolve.commands import Commands
 from orchestrator.resolve.configs import Configs
-from orchestrator.resolve.environment import unit_environment
+from orchestrator.resolve.environment import INHERITED, unit_environment
 from orchestrator.resolve.error import ResolveError
 from orchestrator.resolve.hooks import HookPrograms
 from orchestrator.resolve.programs import Programs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.build import BuildResult
     from orchestrator.channel.location import Location
     from orchestrator.deployment.homes import StackHome
-    from orchestrator.deployment.model import Endpoint, File
+    from orchestrator.deployment.model import Endpoint
     from orchestrator.stack.model import Stack
 
 
@@ -36,7 +36,7 @@ def resolve(
     configs: Configs | None = None,
     secrets: bool = True,
 ) -> Deployment:
-    """Resolve a loaded stack. Nothing is written but, the first time that a config holds secrets, the home's key.
+    """Resolve a loaded stack. Nothing is written but, the first time, the home's key.
 
     Args:
         stack: what `orchestrator.stack.load` returned.
@@ -98,7 +98,20 @@ def resolve(
     if errors:
         raise ResolveError.of(errors)
     units = tuple(specs[name] for name in stack.order())
-    return Deployment(stack=stack.name, file=str(stack.file), network=stack.network, units=units, notify=notify)
+    return Deployment(
+        stack=stack.name,
+        file=str(stack.file),
+        network=stack.network,
+        units=units,
+        notify=notify,
+        sources=_sources(stack, vault) if secrets else (),
+        inherited=tuple(sorted((key, environ[key]) for key in INHERITED if key in environ)),
+    )
+
+
+def _sources(stack: Stack, vault: Vault) -> tuple[File, ...]:
+    found = sorted(stack.sources().items())
+    return tuple(File(str(path), vault.digest(content)) for path, content in found)
 
 
 def _spec(

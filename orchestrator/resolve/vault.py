@@ -5,8 +5,6 @@ What goes wrong is told by the secret's name and place.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import tomllib
 from typing import TYPE_CHECKING, Final
 
@@ -77,11 +75,11 @@ class Vault:
         return texts
 
     def digest(self, content: bytes) -> str:
-        """Return what tells content that holds secrets from other such content, and nothing of what it holds.
+        """Return what tells content that may hold secrets from other content, and nothing of what it holds.
 
         Raises RefusedError when the home's key cannot be used.
         """
-        return hmac.new(digestkey.own(self._home), content, hashlib.sha256).hexdigest()
+        return digestkey.digest(digestkey.own(self._home), content)
 
     def _tables(self) -> Iterator[tuple[str, dict[str, object]]]:
         for _, name, unit in self._stack.units():

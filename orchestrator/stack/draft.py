@@ -13,6 +13,7 @@ from orchestrator.stack.document import Finding, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.stack.toml_places import Places
 
@@ -63,7 +64,12 @@ class Draft:
 
 
 class Origin(Protocol):
-    """What a stack was read from: its rules can be asked again, of configs whose secrets are known."""
+    """What a stack was read from: its rules can be asked again, of configs whose secrets are known.
+
+    `contents` are the bytes of the stack file, and of those that it extends, by absolute path.
+    """
+
+    contents: Mapping[Path, bytes]
 
     def mistakes(self, tables: Mapping[str, Mapping[str, object]]) -> tuple[Diagnostic, ...]:
         """Return the errors that units' filled in `tables` have, at the places of what was filled in."""

@@ -285,6 +285,14 @@ class Stack(Part):
         if mistakes:
             raise StackError(mistakes)
 
+    def sources(self) -> dict[Path, bytes]:
+        """Return the files that say what this stack is, by absolute path: stack files, and configs in TOML."""
+        found = {} if self._origin is None else dict(self._origin.contents)
+        for config in self._configs.values():
+            if config.path is not None and config.content is not None:
+                found[config.path] = config.content
+        return found
+
     def place(self, pointer: str) -> str:
         """Return where the key at a JSON pointer stands, as file:line:column."""
         return str(self._file) if self._origin is None else self._origin.place(pointer)

@@ -31,9 +31,10 @@ MOST_BYTES: Final = 4 << 20
 """A thousand connectors take 0.3 MiB."""
 
 
-def _read(path: Path) -> Document:
+def _read(path: Path, contents: dict[Path, bytes]) -> Document:
     file = printable(str(path))
     content = textfile.read(path, MOST_BYTES)
+    contents[Path(os.path.abspath(path))] = content  # noqa: PTH100 - as its user named it: links are not followed
     try:
         document = loader.parse(file, textfile.decode(content))
     except textfile.UnreadableError as error:
@@ -118,7 +119,8 @@ class _Mistakes:
 class _Origin:
     """The document that a stack was read from, and what judged it."""
 
-    def __init__(self, document: Document, draft: Draft, check: Check | None) -> None:
+    def __init__(self, document: Document, draft: Draft, check: Check | None, contents: Mapping[Path, bytes]) -> None:
+        self.contents = contents
         self._document = document
         self._draft = draft
         self._check = check
@@ -157,8 +159,17 @@ def document_at(path: Path) -> Document:
     Raises:
         StackError: there is no document to be had.
     """
+    return _document(path, {})
+
+
+def _document(path: Path, contents: dict[Path, bytes]) -> Document:
+    """Return what the stack file at `path` says, and put the bytes of each file that says it into `contents`."""
+
+    def read(path: Path) -> Document:
+        return _read(path, contents)
+
     try:
-        return inheritance.complete(_read(path), path, _read)
+        return inheritance.complete(read(path), path, read)
     except textfile.UnreadableError as error:
         raise _unreadable(path, error) from None
 
@@ -166,7 +177,8 @@ def document_at(path: Path) -> Document:
 @uncollected()
 def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
-    document = document_at(path)
+    contents: dict[Path, bytes] = {}
+    document = _document(path, contents)
     mistakes = _Mistakes(document)
     if not isinstance(document.data, dict):
         if not document.faulty:
@@ -196,7 +208,7 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     mistakes.add(rules.check_merged(stack))
     if any(diagnostic.severity == "error" for diagnostic in mistakes.told):
         raise StackError(mistakes.told)
-    return _located(stack, file, reader, mistakes.diagnostics, _Origin(document, draft, check))
+    return _located(stack, file, reader, mistakes.diagnostics, _Origin(document, draft, check, contents))
 
 
 def _located(stack: Stack, file: Path, reader: Reader, remarks: Sequence[Diagnostic], origin: Origin) -> Stack:

@@ -161,3 +161,23 @@ def test_in_the_foreground_sigterm_means_an_ordered_down(machine: Machine) -> No
     assert done.code == 0, done.said
     assert machine.happened("exit") == ["mm", "bf"]
     assert machine.left() == {}
+
+
+def test_status_shows_what_has_changed_since_up_and_an_up_takes_it_up(machine: Machine) -> None:
+    program = machine.script("rest.sh", "exec sleep 1000")
+    machine.write(services={"rest": {"command": [program]}})
+    here, elsewhere = {"TZ": "UTC"}, {"TZ": "CET"}
+    assert machine.hftstack("up", machine.file, env=here).code == 0
+    assert json.loads(machine.hftstack("status", "--format", "json", env=here).out)["drift"] == []
+    machine.script("rest.sh", "exec sleep 1001")
+    machine.file.write_text(machine.file.read_text() + "# reviewed\n")
+    done = machine.hftstack("status", env=elsewhere)
+    assert done.code == 0
+    assert done.out.splitlines()[2:] == [
+        f"drift: {machine.file} has changed since `up`",
+        f"drift: rest: {program} has changed since `up`",
+        "drift: TZ here is not what `up` had: an `up` from here restarts what inherits it",
+    ]
+    assert machine.hftstack("up", machine.file, env=elsewhere).code == 0
+    assert json.loads(machine.hftstack("status", "--format", "json", env=elsewhere).out)["drift"] == []
+    machine.down()

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.deployment import codec, digestkey
+from orchestrator.deployment.homes import StackHome, locate
+from orchestrator.deployment.model import Deployment, File
+from orchestrator.observe.drift import drift
+from tests.supervise.specs import connector, external, service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENVIRON = {"PATH": "/bin", "LANG": "C"}
+
+
+class Deployed:
+    """A stack that was brought in long ago, with a file, a program and a config."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home: StackHome = locate({"HFTSTACK_HOME": str(folder / "h")}).stack("s")
+        self.home.prepare()
+        self.file, self.program, self.config = folder / "s.yaml", folder / "bot", self.home.configs / "c.toml"
+        for path in (self.file, self.program, self.config):
+            path.write_text(path.name)
+        key = digestkey.own(self.home.home)
+        keyed = File(str(self.config), digestkey.digest(key, b"c.toml"))
+        spec = replace(connector("bf"), executable=_plain(self.program), files=(keyed,))
+        self.deployment = Deployment(
+            stack="s",
+            file=str(self.file),
+            network="local",
+            units=(spec, replace(service("rest"), executable=_plain(self.program)), external("out")),
+            sources=(File(str(self.file), digestkey.digest(key, b"s.yaml")),),
+            inherited=tuple(ENVIRON.items()),
+        )
+        self.write()
+
+    def write(self, seconds: float = 3600.0) -> None:
+        """Write the record as if that many seconds from now: what was touched by then is as it was."""
+        self.home.deployment.write_text(codec.encode(self.deployment))
+        later = self.home.deployment.stat().st_mtime + seconds
+        os.utime(self.home.deployment, (later, later))
+
+    def told(self, *running: str, **environ: str) -> list[dict[str, Any]]:
+        return drift(self.home, running or ("bf", "rest", "out"), {**ENVIRON, **environ})
+
+
+def _plain(path: Path) -> File:
+    return File(str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Deployed:
+    return Deployed(tmp_path)
+
+
+def test_what_was_not_touched_since_is_not_even_read(deployed: Deployed) -> None:
+    deployed.program.write_text("changed, but the record is younger")
+
+    assert deployed.told() == []
+
+
+def test_what_was_touched_and_is_the_same_is_no_drift(deployed: Deployed) -> None:
+    deployed.write(-3600)
+
+    assert deployed.told() == []
+
+
+def test_each_file_that_changed_is_told_once_for_each_unit_that_has_it(deployed: Deployed) -> None:
+    deployed.write(-3600)
+    for path in (deployed.file, deployed.program, deployed.config):
+        path.write_text("changed")
+
+    assert deployed.told() == [
+        {"unit": None, "what": "file", "text": f"{deployed.file} has changed since `up`"},
+        {"unit": "bf", "what": "binary", "text": f"{deployed.program} has changed since `up`"},
+        {"unit": "bf", "what": "config", "text": f"{deployed.config} has changed since `up`"},
+        {"unit": "rest", "what": "binary", "text": f"{deployed.program} has changed since `up`"},
+    ]
+
+
+def test_what_is_gone_is_told_whenever_it_went(deployed: Deployed) -> None:
+    deployed.config.unlink()
+    deployed.file.unlink()
+
+    assert [item["text"] for item in deployed.told()] == [f"{deployed.file} is gone", f"{deployed.config} is gone"]
+
+
+def test_an_environment_that_units_would_inherit_is_compared_and_no_other(deployed: Deployed) -> None:
+    assert deployed.told(TERM="x", HOME="/x") == []
+    (item,) = deployed.told(PATH="/other", LANG="de")
+
+    assert (item["unit"], item["what"]) == (None, "environment")
+    assert item["text"].startswith("LANG, PATH here are not what `up` had")
+    assert "/other" not in item["text"]
+
+
+def test_units_that_do_not_run_and_stacks_that_are_down_have_no_drift(deployed: Deployed) -> None:
+    deployed.write(-3600)
+    deployed.program.write_text("changed")
+
+    assert {item["unit"] for item in deployed.told("rest")} == {"rest"}
+    assert drift(deployed.home, (), {}) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"units": 3}', '{"units": [{}]}'])
+def test_a_damaged_record_is_somebody_else_s_business(deployed: Deployed, text: str) -> None:
+    deployed.home.deployment.write_text(text)
+
+    assert deployed.told() == []
