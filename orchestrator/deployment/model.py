@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-FORMAT: Final = 1
-"""Version of the encoded form; a supervisor refuses what it does not know."""
+FORMAT: Final = 2
+"""Version of the encoded form; a supervisor refuses what it does not know. Whoever adds a key to it counts up."""
 
 
 class Kind(StrEnum):

@@ -85,5 +85,5 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
         )
     render(preparation)
     path = home.runtime / "bring.json"
-    records.replace_file(path, codec.encode(preparation.deployment), durable=False)
+    records.replace_file(path, records.seal(preparation.deployment), durable=False)
     become(home, environ, path, attribution.by(environ, Path(preparation.deployment.file)))

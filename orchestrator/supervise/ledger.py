@@ -40,7 +40,7 @@ class Ledger:
     def keep_deployment(self, deployment: Deployment) -> None:
         """Write what is to be brought in. Raises RefusedError."""
         try:
-            records.replace_file(self._home.deployment, codec.encode(deployment), durable=True)
+            records.replace_file(self._home.deployment, records.seal(deployment), durable=True)
         except OSError as error:
             raise RefusedError(
                 f"cannot record the deployment: {error.strerror}", where=str(self._home.deployment)
@@ -53,7 +53,7 @@ class Ledger:
             return
         self._intents = Intents(intents)
         try:
-            records.replace_file(self._home.intent, codec.encode(self._intents), durable=True)
+            records.replace_file(self._home.intent, records.seal(self._intents), durable=True)
         except OSError as error:
             self._note(None, "record", f"cannot write {self._home.intent}: {error.strerror}")
 

@@ -262,7 +262,7 @@ def _deployment(params: dict[str, Any]) -> Deployment:
     if isinstance(data, dict) and data.get("format") != FORMAT:
         raise RefusedError(
             f"the supervisor knows deployments of format {FORMAT}, this one is {data.get('format')}",
-            hint="run the same hftstack for the supervisor and the command: `down`, then `up`",
+            hint="`hftstack upgrade` gives it the supervisor of the hftstack that is installed now; no unit is touched",
         )
     try:
         return codec.build(Deployment, data)

@@ -7,9 +7,10 @@ for, is overwritten in its place.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORMAT: Final = 1
+_INTENTS: Final = 2
+_UNSEALED: Final = 1
+"""Deployments and intents of this format have no seal."""
+
+_SEAL: Final = ',"sealed":"'
 _ROOM: Final = 4096
 """Bytes by which a file that is overwritten grows."""
 
@@ -48,7 +54,7 @@ class Intents:
     """The intents of a stack's units, by name."""
 
     units: dict[str, UnitIntent] = field(default_factory=dict)
-    format: int = _FORMAT
+    format: int = _INTENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,16 @@ def replace_file(path: Path, text: str, *, durable: bool) -> None:
             os.close(directory)
 
 
+def seal(record: Deployment | Intents) -> str:
+    """Return the text of a record, with a digest of itself: what was edited by hand is told from what we wrote."""
+    text = codec.encode(record)
+    return f'{text[:-1]}{_SEAL}{_digest(text)}"}}'
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def overwrite_file(path: Path, text: str) -> None:
     """Write `text` over what `path` holds, padded with white space; by rename when it does not fit. Raises OSError.
 
@@ -123,25 +139,26 @@ def overwrite_file(path: Path, text: str) -> None:
 
 
 def read_deployment(path: Path) -> Deployment | None:
-    """Return the deployment on disk, None when there is none. Raises RefusedError for what cannot be read."""
+    """Return the deployment on disk, None when there is none; one of an older format as this one writes it.
+
+    Raises RefusedError for what cannot be read, is of a newer format, or was edited.
+    """
     text = _read(path)
     if text is None:
         return None
-    _check_format(path, text, FORMAT)
     try:
-        return codec.decode(Deployment, text)
+        return replace(codec.decode(Deployment, _opened(path, text, FORMAT)), format=FORMAT)
     except DecodeError as error:
         raise _damaged(path, error) from None
 
 
 def read_intents(path: Path) -> Intents:
-    """Return the intents on disk, none when the file does not exist. Raises RefusedError for what cannot be read."""
+    """Return the intents on disk, none when the file does not exist. Raises RefusedError as `read_deployment` does."""
     text = _read(path)
     if text is None:
         return Intents()
-    _check_format(path, text, _FORMAT)
     try:
-        return codec.decode(Intents, text)
+        return replace(codec.decode(Intents, _opened(path, text, _INTENTS)), format=_INTENTS)
     except DecodeError as error:
         raise _damaged(path, error) from None
 
@@ -167,7 +184,8 @@ def _read(path: Path) -> str | None:
         raise _damaged(path, error) from None
 
 
-def _check_format(path: Path, text: str, known: int) -> None:
+def _opened(path: Path, text: str, known: int) -> str:
+    """Return a record's text without its seal. Raises RefusedError when it is not what some hftstack wrote."""
     try:
         found = json.loads(text).get("format")
     except (ValueError, AttributeError, RecursionError):
@@ -178,6 +196,12 @@ def _check_format(path: Path, text: str, known: int) -> None:
             where=str(path),
             hint="use the newer hftstack, or `down` with it first",
         )
+    if found == _UNSEALED:
+        return text
+    body, mark, rest = text.rpartition(_SEAL)
+    if not mark or rest != f'{_digest(f"{body}}}")}"}}':
+        raise _damaged(path, "somebody has edited it")
+    return f"{body}}}"
 
 
 def _damaged(path: Path, error: object) -> RefusedError:

@@ -170,10 +170,15 @@ class Machine:
         return int(until((self.state / "guardian.lock").read_text))
 
     def kill_supervisor(self) -> None:
-        """Kill the supervisor and, before it, the guardian that would start the next one."""
-        for pid in (self.guardian(), self.supervisor()):
+        """Kill the supervisor and, before it, the guardian that would start the next one; nobody acts in between."""
+        supervisor = self.supervisor()
+        for pid, number in (
+            (supervisor, signal.SIGSTOP),
+            (self.guardian(), signal.SIGKILL),
+            (supervisor, signal.SIGKILL),
+        ):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
         until(lambda: not _lives(self.guardian()) and not _lives(self.supervisor()))
 
     def supervise(self) -> None:

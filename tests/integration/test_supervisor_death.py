@@ -6,12 +6,15 @@ import secrets
 import signal
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.children import until
 from tests.integration.harness import Machine, lives, pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _wide() -> dict[str, Any]:
@@ -148,21 +151,25 @@ def test_the_journal_is_history_and_its_loss_changes_nothing(machine: Machine, d
     assert machine.happened("adopted") == ["bf"]
 
 
-def test_a_damaged_deployment_is_refused_and_nothing_is_killed(machine: Machine) -> None:
+@pytest.mark.parametrize("name", ["deployment.json", "intent.json"])
+@pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda text: text.replace(b"mm", b"nn")])
+def test_a_damaged_or_edited_record_is_refused_and_nothing_is_killed(
+    machine: Machine, damage: Callable[[bytes], bytes], name: str
+) -> None:
     machine.write(**pair())
     machine.up()
     before = machine.pids()
     machine.kill_supervisor()
-    deployment = machine.state / "deployment.json"
-    whole = deployment.read_bytes()
-    deployment.write_bytes(whole[: len(whole) // 2])
+    record = machine.state / name
+    whole = record.read_bytes()
+    record.write_bytes(damage(whole))
     for words in (("up", str(machine.file)), ("down", "s"), ("status", "s")):
         done = machine.hftstack(*words)
         assert done.code == 7, done.said
-        assert "deployment.json" in done.err
+        assert name in done.err
         assert "Traceback" not in done.err
     assert all(pid is not None and lives(pid) for pid in before.values())
-    deployment.write_bytes(whole)
+    record.write_bytes(whole)
     machine.up()
     assert machine.pids() == before
     machine.down()

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.deployment import codec
-from orchestrator.deployment.model import Deployment, Kind
+from orchestrator.deployment.model import FORMAT, Deployment, Kind, Level, Logs
 from orchestrator.errors import RefusedError
 from orchestrator.supervise import records
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
 from tests.supervise.specs import bot, connector
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 _DEPLOYMENT = Deployment("s", "/s.yaml", "local", (connector("bf"), bot("mm", "bf")))
 _RECORD = UnitRecord(17, 99, "0/a/s/bf/t/17", "/log", Kind.CONNECTOR, 5.0, ("base",))
@@ -21,10 +22,10 @@ _RECORD = UnitRecord(17, 99, "0/a/s/bf/t/17", "/log", Kind.CONNECTOR, 5.0, ("bas
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    records.replace_file(path, codec.encode(_DEPLOYMENT), durable=True)
+    records.replace_file(path, records.seal(_DEPLOYMENT), durable=True)
     assert records.read_deployment(path) == _DEPLOYMENT
     intents = Intents({"bf": UnitIntent(Intent.FAILED, "exit 3"), "mm": UnitIntent(Intent.UP)})
-    records.replace_file(path, codec.encode(intents), durable=True)
+    records.replace_file(path, records.seal(intents), durable=True)
     assert records.read_intents(path) == intents
     records.replace_file(path, codec.encode(Units("boot", {"bf": _RECORD})), durable=False)
     assert records.read_units(path, "boot") == {"bf": _RECORD}
@@ -59,7 +60,7 @@ def test_a_damaged_record_is_refused_by_name_and_a_damaged_list_of_processes_is_
 
 def test_every_truncation_of_a_deployment_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    whole = codec.encode(_DEPLOYMENT)
+    whole = records.seal(_DEPLOYMENT)
     for length in range(0, len(whole), 7):
         path.write_text(whole[:length])
         with pytest.raises(RefusedError):
@@ -73,6 +74,49 @@ def test_what_a_newer_hftstack_wrote_is_refused_as_such(tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match="newer hftstack"):
             read(path)
     assert records.read_units(path, "boot") == {}
+
+
+_KNOWN = Path(__file__).parents[1] / "fixtures/records"
+
+
+def test_what_an_older_hftstack_wrote_is_migrated(tmp_path: Path) -> None:
+    deployment = records.read_deployment(_KNOWN / "deployment-1.json")
+    assert deployment is not None
+    bf, mm = deployment.units
+    assert (deployment.format, bf.name, bf.restart.max_age, bf.resources.cpus) == (FORMAT, "bf", 82800.0, (2,))
+    assert (mm.depends_on[0].condition, mm.logs) == (Level.FRESH, Logs())
+    intents = records.read_intents(_KNOWN / "intent-1.json")
+    assert intents.units == {"bf": UnitIntent(Intent.FAILED, "exit 3"), "mm": UnitIntent(Intent.STOPPED)}
+    path = tmp_path / "file.json"
+    records.replace_file(path, records.seal(deployment), durable=True)
+    assert records.read_deployment(path) == deployment
+    records.replace_file(path, records.seal(intents), durable=True)
+    assert records.read_intents(path) == intents
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("local", "mainnet"),
+        lambda text: text.replace('"grace":5.0', '"grace":0.0'),
+        lambda text: json.dumps(json.loads(text), indent=2),
+        lambda text: json.dumps({key: value for key, value in json.loads(text).items() if key != "sealed"}),
+        lambda text: text.replace('"sealed":"', '"sealed":"0'),
+    ],
+)
+def test_what_somebody_has_edited_is_named_and_not_acted_upon(tmp_path: Path, edit: Callable[[str], str]) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(edit(records.seal(_DEPLOYMENT)))
+    with pytest.raises(RefusedError, match="somebody has edited it") as caught:
+        records.read_deployment(path)
+    assert (caught.value.where, "not acted upon" in (caught.value.hint or "")) == (str(path), True)
+
+
+def test_intents_that_somebody_has_edited_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(records.seal(Intents({"mm": UnitIntent(Intent.STOPPED)})).replace("stopped", "up"))
+    with pytest.raises(RefusedError, match="somebody has edited it"):
+        records.read_intents(path)
 
 
 def test_what_is_overwritten_holds_the_last_text_and_grows_only_when_it_must(tmp_path: Path) -> None:
