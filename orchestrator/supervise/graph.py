@@ -17,6 +17,7 @@ from orchestrator.supervise.unit import (
     After,
     Appeared,
     Begin,
+    Excused,
     Exited,
     Recycle,
     Release,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 TOGETHER: Final = 1.0
 """A bot that exits within this many seconds of its dependency's death went with it."""
+
+_ON_ITS_WAY: Final = frozenset({State.WAITING, State.BACKOFF, State.STARTING})
 
 Todo = tuple[tuple[str, "Action"], ...]
 
@@ -193,10 +196,44 @@ class _Turn:
             return False
         if self.specs[name].external:
             return external.is_unawaited(unit) and self.send(name, Release(0))
-        if unmet(self.specs[name], self.units, self.specs):
+        if self._awaits_prober(unit) or unmet(self.specs[name], self.units, self.specs):
             return False
         self.births += 1
         return self.send(name, Release(self.births))
+
+    def _awaits_prober(self, unit: Unit) -> bool:
+        """Tell whether the connector that goes first after an incident is on its way up, for the first time since."""
+        prober = None if unit.prober is None else self.units.get(unit.prober)
+        if prober is None or not prober.wanted or prober.state not in _ON_ITS_WAY:
+            return False
+        return prober.died is not None and unit.died is not None and prober.died - unit.died <= TOGETHER
+
+    def excuse(self, name: str) -> None:
+        """Take a failure that others of its exchange had within a second for one incident: one starts, for nothing."""
+        host = self._host(name)
+        if host is None or self.units[name].state not in _ON_ITS_WAY:
+            return
+        failed = [
+            other
+            for other, unit in self.units.items()
+            if self._host(other) == host
+            and unit.died is not None
+            and self.now - unit.died <= TOGETHER
+            and unit.state in _ON_ITS_WAY
+        ]
+        if len(failed) == 1:
+            return
+        prober = min(failed, key=lambda other: (not self.units[other].alive, self.units[other].died or 0.0))
+        for other in failed:
+            text = f"one incident of {host}"
+            if other == prober:
+                self.send(other, Excused(f"{text}: it goes first"))
+            elif self.units[other].prober is None:
+                self.send(other, Excused(f"{text}: {prober} goes first", prober))
+
+    def _host(self, name: str) -> str | None:
+        spec = self.specs.get(name)
+        return spec.streams[0].host if spec is not None and spec.streams else None
 
 
 def _fate(dependency: Unit, spec: UnitSpec | None) -> str:
@@ -261,6 +298,8 @@ def _exit(turn: _Turn, name: str, event: Exited) -> None:
         event = replace(event, propagated=True)
     before = turn.units[name]
     turn.send(name, event)
+    if before.stopping is None or before.stopping.after is After.FAIL:
+        turn.excuse(name)
     if before.stopping is not None:
         return
     for other, edge in turn.dependents(name):

@@ -86,8 +86,8 @@ class Unit:
     born before its connector is attached to a channel that no longer exists. `running` is what the process was started
     from. `unseen`: an external connector's channel is held, by whom cannot be told.
     `begun` is when the process of a unit that was taken over began, until something happens to it.
-    `climb` is when the climb to the target began, transient retries included. `deadline` is the next instant at
-    which a Tick changes something.
+    `prober` is the connector of the same exchange that goes first after an incident. `climb` is when the climb to the
+    target began, transient retries included. `deadline` is the next instant at which a Tick changes something.
     """
 
     state: State = State.STOPPED
@@ -113,6 +113,7 @@ class Unit:
     failures: int = 0
     restarts: int = 0
     window: tuple[float, ...] = ()
+    prober: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,22 @@ class Revive:
 
 
 @dataclass(frozen=True, slots=True)
+class Excused:
+    """Its failure was part of an incident of its exchange: it costs nothing, and `prober` starts first, if named."""
+
+    reason: str
+    prober: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No process may be started for `seconds`: too many were, for one exchange."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The unit shall not run. `grace` replaces the unit's own, in seconds."""
 
@@ -243,6 +260,8 @@ Event = (
     | Exited
     | Recycle
     | Revive
+    | Excused
+    | Held
     | Stop
     | Begin
     | Tick
@@ -323,6 +342,10 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _recycle(unit, spec, event, now)
         case Revive(reason=reason):
             return _revive(unit, reason, now)
+        case Excused():
+            return _excused(unit, event)
+        case Held(reason=reason, seconds=seconds):
+            return _held(unit, reason, seconds, now)
         case Stop():
             return _stop(unit, spec, event, now)
         case Begin():
@@ -369,6 +392,7 @@ def _release(unit: Unit, spec: UnitSpec, born: int, now: float) -> Step:
         lived=False,
         stopping=None,
         exit=None,
+        prober=None,
     )
     starting = _enter(spawned, State.STARTING, now, deadline=climb + spec.health.startup)
     return starting, (Spawn(spec),)
@@ -440,6 +464,23 @@ def _revive(unit: Unit, reason: str, now: float) -> Step:
         return unit, ()
     revived = replace(unit, restarts=unit.restarts + (not counted))
     return _enter(revived, State.WAITING, now, reason), (Note("restart", reason),)
+
+
+def _excused(unit: Unit, event: Excused) -> Step:
+    excused = unit
+    if unit.window and unit.window[-1] == unit.died:
+        excused = replace(unit, window=unit.window[:-1], failures=max(unit.failures - 1, 0))
+    if event.prober is not None and not unit.alive:
+        excused = replace(excused, prober=event.prober, why=event.reason)
+    return (unit, ()) if excused == unit else (excused, (Note("incident", event.reason),))
+
+
+def _held(unit: Unit, reason: str, seconds: float, now: float) -> Step:
+    gone = replace(unit, alive=False, level=None, running=None, stopping=None)
+    if not gone.wanted:
+        return _enter(gone, State.STOPPED, now, reason), (Note("stopped", reason),)
+    told = () if unit.why == reason else (Note("held", reason),)
+    return _enter(gone, State.BACKOFF, now, reason, now + seconds), told
 
 
 def _stop(unit: Unit, spec: UnitSpec, event: Stop, now: float) -> Step:

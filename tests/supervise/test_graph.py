@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.deployment.model import Dependency, Kind, Level, OnLimit, OnRestart, Restart, RestartPolicy
+from orchestrator.deployment.model import Dependency, Endpoint, Kind, Level, OnLimit, OnRestart, Restart, RestartPolicy
 from orchestrator.supervise import graph as graphs
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.unit import (
@@ -18,6 +18,7 @@ from orchestrator.supervise.unit import (
     Kill,
     Observed,
     Recycle,
+    Silent,
     Spawn,
     SpawnFailed,
     Start,
@@ -872,6 +873,56 @@ def test_nothing_of_a_halted_stack_is_started_whoever_asks() -> None:
 
     assert {unit.state for unit in stage.graph.units.values()} == {State.STOPPED}
     assert not any(unit.wanted or unit.alive for unit in stage.graph.units.values())
+
+
+class TestIncidents:
+    """Connectors of one exchange that fail within a second."""
+
+    @staticmethod
+    def _up(*hosts: str) -> Stage:
+        units = [replace(connector(f"c{n}"), streams=(Endpoint(host, 443),)) for n, host in enumerate(hosts)]
+        stage = Stage().apply(*units)
+        for unit in units:
+            stage.on(unit.name, Observed(Level.CONNECTED))
+        stage.took()
+        return stage
+
+    def test_one_goes_first_the_others_wait_for_it_and_it_costs_none_of_them(self) -> None:
+        stage = self._up("a.example", "a.example", "a.example")
+        stage.exit("c0").exit("c1", after=0.3).exit("c2", after=0.3)
+        assert stage.took() == ["spawn c0"]
+        assert stage.states() == {"c0": "starting", "c1": "waiting", "c2": "waiting"}
+        assert [unit.window for unit in stage.graph.units.values()] == [(), (), ()]
+        assert stage["c1"].why == "one incident of a.example: c0 goes first"
+        stage.on("c0", Observed(Level.LIVE))
+        assert stage.took() == []
+        stage.on("c0", Observed(Level.CONNECTED))
+        assert stage.took() == ["spawn c1", "spawn c2"]
+
+    @pytest.mark.parametrize(("hosts", "apart"), [(("a.example", "b.example"), 0.1), (("a.example", "a.example"), 1.1)])
+    def test_other_exchanges_and_other_moments_are_no_incident(self, hosts: tuple[str, ...], apart: float) -> None:
+        stage = self._up(*hosts).exit("c0").exit("c1", after=apart)
+        assert stage.took() == ["spawn c0", "spawn c1"]
+        assert [len(unit.window) for unit in stage.graph.units.values()] == [1, 1]
+
+    def test_nobody_waits_for_one_that_fails_again_or_is_stopped(self) -> None:
+        again = self._up("a.example", "a.example").exit("c0", "c1")
+        assert again.took() == ["spawn c0"]
+        again.on("c0", Observed(Level.LIVE)).exit("c0", after=2.0)
+        assert set(again.took()) == {"spawn c0", "spawn c1"}
+        stopped = self._up("a.example", "a.example").exit("c0", "c1")
+        stopped.took()
+        stopped.stop("c0")
+        assert "spawn c1" in stopped.took()
+
+    def test_connectors_that_are_restarted_for_silence_together_are_one_too(self) -> None:
+        stage = self._up("a.example", "a.example")
+        for name in ("c0", "c1"):
+            stage.on(name, Silent("no message")).on(name, Broken("stale: no message"))
+        stage.took()
+        stage.exit("c0", "c1", code=0)
+        assert stage.took() == ["spawn c0"]
+        assert [unit.window for unit in stage.graph.units.values()] == [(), ()]
 
 
 class TestGivingUp:

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from orchestrator.deployment.model import (
     Backoff,
     Dependency,
+    Endpoint,
     Kind,
     Level,
     Limit,
@@ -127,6 +128,7 @@ def stacks(draw: st.DrawFn) -> tuple[UnitSpec, ...]:
                 grace=GRACES[unit.kind] * draw(st.sampled_from([1, 1, 2])),
                 restart=Restart(policy, Backoff(), stable=20.0, limit=limit),
                 external=name in BY_HAND and draw(st.booleans()),
+                streams=(Endpoint("a.example", 443),) if unit.kind is Kind.CONNECTOR and draw(st.booleans()) else (),
             )
         )
     return tuple(units)
