@@ -48,6 +48,11 @@ class Home:
         return self.state / ".sources"
 
     @property
+    def buckets(self) -> Path:
+        """Folder of what all stacks may start for each exchange's host; no stack can have its name."""
+        return self.runtime / ".buckets"
+
+    @property
     def marker(self) -> str:
         """What the markers of all units of this home begin with."""
         return f"{self.uid}/{self.digest}/"

@@ -13,6 +13,7 @@ from orchestrator.deployment.model import Kind
 from orchestrator.supervise import configs, logroom, watch
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import digest
+from orchestrator.supervise.bucket import Buckets
 from orchestrator.supervise.gate import Command, spawn
 from orchestrator.supervise.logfiles import LogFiles
 from orchestrator.supervise.policy import REPAIR_AT
@@ -35,11 +36,20 @@ class RefusedSpawnError(SpawnError):
     """Raised when trying again cannot help: somebody else holds the channel, the kernel does not grant a resource."""
 
 
+class HeldSpawnError(SpawnError):
+    """Raised when no process may be started for `seconds`."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 class Starter:
     """Starts the processes of one stack's units. `prefix` begins the marker of each."""
 
     def __init__(self, home: StackHome, prefix: str, note: Callable[[str | None, str, str], None]) -> None:
         self._home = home
+        self._buckets = Buckets(home.home.buckets)
         self._prefix = prefix
         self._note = note
         self._logs = LogFiles(home.logs)
@@ -47,6 +57,16 @@ class Starter:
         self._nofile = processes.raise_descriptor_limit()
         self._softens = os.geteuid() == 0 or processes.may_soften_others()
         self._namespaces: bool | None = None
+
+    def ration(self, spec: UnitSpec, *, failed: bool) -> None:
+        """Take a start of a connector from what all stacks of the user may have for its exchange.
+
+        `failed`: it follows a failure, and raises HeldSpawnError when nothing is left; others start in any case.
+        """
+        for host in dict.fromkeys(stream.host for stream in spec.streams):
+            seconds = self._buckets.take(host, must=failed)
+            if seconds > 0:
+                raise HeldSpawnError(f"too many starts for {host}, which may ban this address; waits its turn", seconds)
 
     def clear(self, name: str, spec: UnitSpec, *, retries: int) -> None:
         """Make sure that the unit can begin: its configs are there, its channel is free, /dev/shm has room for it.

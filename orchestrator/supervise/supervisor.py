@@ -40,12 +40,13 @@ from orchestrator.supervise.report import describe
 from orchestrator.supervise.rescue import Rescue
 from orchestrator.supervise.roster import Roster
 from orchestrator.supervise.standby import Standbys
-from orchestrator.supervise.starter import RefusedSpawnError, Starter
+from orchestrator.supervise.starter import HeldSpawnError, RefusedSpawnError, Starter
 from orchestrator.supervise.termination import Termination
 from orchestrator.supervise.unit import (
     Appeared,
     Exited,
     Halt,
+    Held,
     Kill,
     LetGo,
     Note,
@@ -444,8 +445,13 @@ class Supervisor:
             self._loop.call_soon(self.obey)
             return
         try:
-            self._starter.clear(name, spec, retries=self.graph.units[name].retries)
+            unit = self.graph.units[name]
+            self._starter.clear(name, spec, retries=unit.retries)
+            self._starter.ration(spec, failed=unit.failures > 0)
             gated = self._standbys.take(name, spec) or self._starter.prepare(name, spec)
+        except HeldSpawnError as error:
+            self._inbox.append((name, Held(str(error), error.seconds)))
+            return
         except SpawnError as error:
             self._inbox.append((name, SpawnFailed(str(error), refused=isinstance(error, RefusedSpawnError))))
             return

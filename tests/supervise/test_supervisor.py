@@ -16,9 +16,20 @@ import pytest
 from orchestrator.control.client import Client
 from orchestrator.deployment import codec
 from orchestrator.deployment.homes import locate
-from orchestrator.deployment.model import FORMAT, Deployment, File, Limit, ReadyCheck, Restart, RestartPolicy, UnitSpec
+from orchestrator.deployment.model import (
+    FORMAT,
+    Deployment,
+    Endpoint,
+    File,
+    Limit,
+    ReadyCheck,
+    Restart,
+    RestartPolicy,
+    UnitSpec,
+)
 from orchestrator.errors import HftstackError, RefusedError, UsageError
 from orchestrator.supervise import lock, records
+from orchestrator.supervise.bucket import Buckets
 from orchestrator.supervise.launch import command
 from orchestrator.supervise.records import Intent, Intents, UnitIntent
 from tests.children import until
@@ -301,3 +312,20 @@ def test_an_orphan_is_reaped_and_no_zombie_stays(program: _Program) -> None:
     supervisor = lock.holder(program.home.lock)
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
     until(lambda: children.read_text().split() == [str(program.units()["a"]["pid"])])
+
+
+def test_a_restart_waits_when_all_stacks_together_start_too_often_for_its_exchange(program: _Program) -> None:
+    program.start()
+    endpoint = Endpoint("stream.example", 443)
+    unit = replace(_sleeper(service("a")), streams=(endpoint,))
+    program.apply(unit)
+    buckets = Buckets(program.home.home.buckets)
+    while buckets.take(endpoint.host) == 0.0:
+        pass
+    pid = program.units()["a"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    held = program.until_units(lambda units: units["a"]["state"] == "backoff")["a"]
+    assert held["why"] == "too many starts for stream.example, which may ban this address; waits its turn"
+    assert (held["restarts"], held["pid"]) == (1, None)
+    shutil.rmtree(program.home.home.buckets)
+    program.until_units(lambda units: units["a"]["state"] == "up" and units["a"]["pid"] != pid)

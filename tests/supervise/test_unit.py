@@ -13,6 +13,7 @@ from orchestrator.supervise.unit import (
     Begin,
     Broken,
     Exited,
+    Held,
     Kill,
     Note,
     Observed,
@@ -909,3 +910,28 @@ class TestStale:
             life.again()
         life.on(Silent("no message"), after=life.spec.restart.stable)
         assert life.unit.failures == 0
+
+
+class TestHeld:
+    def test_a_start_that_is_held_is_tried_again_and_is_no_failure(self) -> None:
+        life = Life(BF).up()
+        life.on(Exited(1))
+        life.release()
+        assert life.on(Held("too many starts", 6.0)) == [Note("held", "too many starts")]
+        unit = life.unit
+        assert (unit.state, unit.alive, unit.why, unit.deadline) == (
+            State.BACKOFF,
+            False,
+            "too many starts",
+            life.now + 6.0,
+        )
+        assert len(unit.window) == 1
+        life.tick()
+        assert life.release() == [Spawn(BF)]
+        assert life.on(Held("too many starts", 6.0), after=0.01) == [Note("held", "too many starts")]
+
+    def test_one_that_is_not_wanted_any_more_is_stopped(self) -> None:
+        life = Life(BF).starting()
+        life.on(Stop("down"))
+        life.on(Held("too many starts", 6.0))
+        assert (life.unit.state, life.unit.alive) == (State.STOPPED, False)
