@@ -24,7 +24,7 @@ def command(units: tuple[str, ...], stack: str | None, since: int | None, form: 
 
     Silence counts from the last message on; a span that nobody supervised is a gap in which data may have come. CSV and
     JSON, an object a line, have unit, start, end (nanoseconds since the epoch; no end: it goes on), cause, planned
-    (somebody started, stopped or changed it) and known (false: nobody looked).
+    (somebody started, stopped or changed it, or its hours are quiet) and known (false: nobody looked).
     """
     from orchestrator.observe import events, gaps  # noqa: PLC0415 - sqlite, which help and completion need not pay
 

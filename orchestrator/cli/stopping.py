@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ORDERS: Final = "orders at the exchange were NOT cancelled"
-_TOLD: Final = frozenset({"killed", "lost", "not-softened", "members", "hook"})
+_TOLD: Final = frozenset({"killed", "lost", "not-softened", "members", "hook", "stranger"})
 
 
 class Watch:

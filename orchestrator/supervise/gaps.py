@@ -39,7 +39,7 @@ _BY_LEVEL: Final = {
 class Gap:
     """An interval without fresh data; `end` None: it goes on. `known` False: nobody looked, data may have come.
 
-    `planned`: somebody started, stopped or changed it.
+    `planned`: somebody started, stopped or changed it, or expects nothing in its quiet hours.
     """
 
     unit: str
@@ -85,6 +85,11 @@ class Channels:
         elif event.what in _REASONS:
             planned = event.what == "stopping" or event.text.startswith(_PLANNED)
             self._reasons[event.unit] = event.text, planned
+            gap = self._gaps.get(event.unit)
+            if event.what == "stale" and gap is not None and gap.cause in _BY_LEVEL.values():
+                self._gaps[event.unit] = replace(gap, cause=event.text)
+        elif event.what == "recovered":
+            self._reasons.pop(event.unit, None)
         if event.what not in _FROM_OUTSIDE:
             self._last = max(self._last, event.at)
         return closed
@@ -121,9 +126,11 @@ class Channels:
         elif data.get("bots") == 0:
             self._open(name, event.at, "no bot is attached")
         else:
+            cause = _BY_LEVEL.get(event.text, event.text)
             silent = data.get("silent") if event.text == Level.CONNECTED.value else None
             start = event.at - silent if isinstance(silent, int) else event.at
-            self._open(name, start, _BY_LEVEL.get(event.text, event.text))
+            quiet = data.get("quiet") is True
+            self._open(name, start, f"{cause}, in quiet hours" if quiet else cause, planned=quiet)
 
     def _open(self, name: str, start: int, cause: str, planned: bool = False, known: bool = True) -> None:  # noqa: FBT001, FBT002 - a row
         """Open a gap of a channel that was fresh until then, not before it was seen to be so."""

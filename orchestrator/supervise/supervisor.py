@@ -260,11 +260,17 @@ class Supervisor:
 
     def halt(self, why: str, *, hurry: bool = False) -> None:
         """Stop everything, dependents first, and start nothing any more, whoever asks."""
-        if self.graph.halted is None:
-            self.halted_units = tuple(name for name in self.graph.units if name in self._processes)
+        first = self.graph.halted is None
+        if first:
+            running = self._processes.keys() | self._external.keys()
+            self.halted_units = tuple(name for name in self.graph.units if name in running)
             self.note(None, "halted", why)
         self._become(rules.halt(self.graph, self.graph.halted or why, self.now(), hurry=hurry))
         self._drain()
+        with suppress(OSError):
+            for name, pid in self.strangers() if first else ():
+                text = f"a bot that is not ours stays attached, and is blind: pid {pid} ({processes.command_line(pid)})"
+                self.note(name, "stranger", text)
 
     def latch(self, reason: str, by: str) -> None:
         """Halt this stack as `hftstack halt --stack` does; `by` is what takes the place of a user's name."""
@@ -274,6 +280,7 @@ class Supervisor:
             self.note(None, "record", str(error))
             why = f"halted by {by}: {reason}"
         self.note(None, "halt", why, {"user": by, "reason": reason})
+        self.halt(why)
         self.obey()
 
     def _look_at_latch(self) -> None:

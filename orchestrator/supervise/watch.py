@@ -95,13 +95,15 @@ class Watch:
     def heard(self, name: str, now: float) -> dict[str, Any] | None:
         """Return what the journal keeps of a channel beside its level; None of what is none.
 
-        `silent` is nanoseconds since the last message, null before the first; `bots` counts who is attached.
+        `silent` is nanoseconds since the last message, null before the first; `bots` counts who is attached; `quiet`
+        tells whether these are quiet hours.
         """
         view = self._views.get(name)
         if view is None:
             return None
         silent = None if view.moved is None else max(0, int((now - view.moved) * 1e9))
-        return {"silent": silent, "bots": len(view.bots)}
+        quiet = view.spec.health.quiet
+        return {"silent": silent, "bots": len(view.bots), "quiet": bool(quiet) and loud(quiet, self._wall()) <= 0}
 
     def unverified(self, connectors: Iterable[str]) -> tuple[str, ...]:
         """Return those of these connectors whose channels cannot be verified: nor can who is attached to them."""

@@ -125,14 +125,16 @@ def test_a_halt_works_without_a_supervisor_that_does(machine: Machine, trouble: 
     assert _resume(machine).code == 0
 
 
-def test_a_supervisor_obeys_a_latch_of_which_nobody_told_it(machine: Machine) -> None:
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_supervisor_obeys_a_latch_of_which_nobody_told_it(machine: Machine, starts: bool) -> None:  # noqa: FBT001 - of the table
     machine.write(pair())
     machine.up()
     guardian = machine.guardian()
     (machine.home / "state/_halt.json").write_text("", encoding="utf-8")
     connector = machine.pids()["bf"]
     assert connector is not None
-    os.kill(connector, signal.SIGKILL)
+    if starts:
+        os.kill(connector, signal.SIGKILL)
     until(lambda: not lives(guardian))
     assert machine.left() == {}
     assert machine.happened("start").count("bf") == 1

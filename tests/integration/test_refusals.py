@@ -56,6 +56,20 @@ def test_a_bot_that_is_not_ours_refuses_down_unless_forced(machine: Machine) -> 
     stranger.wait()
 
 
+def test_a_bot_that_is_not_ours_does_not_hold_up_a_halt(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    stranger = _sim(machine, "bot", "bf")
+    machine.until_units(lambda units: stranger.pid in {bot["pid"] for bot in units["bf"]["channel"]["bots"]})
+    done = machine.hftstack("halt", "--reason", "the model is wrong")
+    assert done.code == 0, done.said
+    assert f"a bot that is not ours stays attached, and is blind: pid {stranger.pid} (" in done.err
+    assert machine.members() == {}
+    assert lives(stranger.pid)
+    stranger.terminate()
+    stranger.wait()
+
+
 def test_a_bot_that_would_never_meet_its_connector_is_refused_before_anything_starts(machine: Machine) -> None:
     elsewhere = machine.folder / "elsewhere"
     (elsewhere / "config").mkdir(parents=True)

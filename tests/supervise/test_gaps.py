@@ -66,6 +66,7 @@ def test_silence_is_never_counted_from_before_the_channel_was_fresh() -> None:
         ("live", {"silent": 5 * SECOND, "bots": 1}, "its exchange stream is not connected"),
         ("started", {"silent": 5 * SECOND, "bots": 1}, "its channel is not open"),
         ("connected", {}, "no message"),
+        ("connected", {"bots": 1, "quiet": False}, "no message"),
     ],
 )
 def test_a_level_that_is_lost_says_what_is_missing(level: str, data: dict[str, Any], cause: str) -> None:
@@ -88,6 +89,27 @@ def test_the_reason_of_a_stop_is_the_cause(what: str, text: str, planned: bool) 
     story = Story().climb(1).at(5, "bf", what, text).at(6, "bf", "exit", "exit 0").climb(7)
 
     assert story.gaps()[1:] == [(6, 7, text, planned, True)]
+
+
+def test_staleness_says_more_than_the_level_that_was_lost() -> None:
+    story = Story().climb(1).at(40, "bf", "level", "connected", silent=30 * SECOND, bots=1)
+    story.at(40, "bf", "stale", "no message for 30 s").at(41, "bf", "broken", "stale: no message for 30 s")
+    story.at(42, "bf", "exit", "exit 0").climb(43).at(50, "bf", "exit", "SIGKILL")
+
+    assert story.gaps()[1:] == [(10, 43, "no message for 30 s", False, True), (50, None, "SIGKILL", False, True)]
+
+
+def test_who_has_recovered_is_not_blamed_for_it_later() -> None:
+    story = Story().climb(1).at(40, "bf", "stale", "fewer than 5 messages a second for 30 s").at(41, "bf", "recovered")
+    story.at(50, "bf", "exit", "SIGKILL")
+
+    assert story.gaps()[1:] == [(50, None, "SIGKILL", False, True)]
+
+
+def test_silence_in_quiet_hours_is_planned() -> None:
+    story = Story().climb(1).at(40, "bf", "level", "connected", silent=30 * SECOND, bots=1, quiet=True)
+
+    assert story.gaps()[1:] == [(10, None, "no message, in quiet hours", True, True)]
 
 
 def test_a_reason_does_not_outlive_the_stop_that_it_was_for() -> None:
