@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def timed(command: Sequence[str], environ: dict[str, str]) -> float:
     """Return the seconds that a command takes; it must succeed."""
     begun = time.monotonic()
-    subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return time.monotonic() - begun
 
 

@@ -71,3 +71,9 @@ def test_imports_are_compared_with_importing_pydantic() -> None:
     runner, _, pydantic = result["samples"][:3]
     assert runner["name"] == "ConnectorRunner"
     assert pydantic["ratio"] == pytest.approx(runner["median"] / pydantic["median"])
+
+
+@pytest.mark.usefixtures("paper_binaries")
+def test_nothing_to_do_is_told_as_what_goes_beyond_cargo() -> None:
+    up, build, beyond = bench("nothing_to_do")["samples"]
+    assert beyond["seconds"] == [pytest.approx(up["seconds"][0] - build["seconds"][0])]
