@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.connection import connect, launch, wait_until_left
 from orchestrator.errors import InterruptedByUserError
+from orchestrator.supervise import lock
 from orchestrator.supervise.halt import user_name
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ def down(
     client = connect(home)
     if client is None:
         if not _has_remains(home):
+            _forget_configs(home)
             return None
         orphaned()
         home.prepare()
@@ -63,6 +67,19 @@ def _has_remains(home: StackHome) -> bool:
     from orchestrator.observe.unsupervised import remains  # noqa: PLC0415 - for a stack without a supervisor only
 
     return remains(home)
+
+
+def _forget_configs(home: StackHome) -> None:
+    """Remove the configs, which may hold keys, of a stack that ended without a word, as when all of it was killed.
+
+    Under the supervisor's lock: those of an `up` that has begun are its supervisor's.
+    """
+    if not home.configs.exists() or (held := lock.acquire(home.lock)) is None:
+        return
+    try:
+        shutil.rmtree(home.configs, ignore_errors=True)
+    finally:
+        os.close(held)
 
 
 def is_clean(result: dict[str, Any]) -> bool:

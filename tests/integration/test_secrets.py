@@ -137,6 +137,32 @@ def test_an_up_that_is_refused_or_cannot_have_its_secrets_leaves_no_config_and_s
     assert machine.members() == {}
 
 
+def test_an_up_that_finds_no_program_for_another_unit_leaves_no_config(machine: Machine) -> None:
+    sections = pair({"symbols": ["${secret:key}"]})
+    bots = {"mm": {"command": ["pyhton3", "mm.py"], "depends_on": ["bf"]}}
+    machine.write({**sections, "bots": bots}, secrets={"key": {"env": "EXCHANGE_KEY"}})
+    done = machine.hftstack("up", machine.file, env=_environ())
+    assert (done.code, "there is no program 'pyhton3' on the PATH" in done.err) == (3, True), done.said
+    assert _found_on_disk(machine) == set()
+    assert machine.hftstack("down", "s").code == 0
+    assert _found_on_disk(machine) == set()
+
+
+def test_down_removes_the_configs_of_a_stack_that_was_killed_as_a_whole(machine: Machine) -> None:
+    machine.write(pair({"symbols": ["${secret:key}"]}), secrets={"key": {"env": "EXCHANGE_KEY"}})
+    assert machine.hftstack("up", machine.file, env=_environ()).code == 0
+    pids = machine.pids()
+    machine.kill_supervisor()
+    for pid in pids.values():
+        assert pid is not None
+        os.kill(pid, 9)
+    until(lambda: machine.members() == {})
+    assert _found_on_disk(machine) != set()
+    done = machine.hftstack("down", "s")
+    assert (done.code, done.out) == (0, "s is not running\n"), done.said
+    assert _found_on_disk(machine) == set()
+
+
 def test_a_unit_whose_config_is_gone_says_so_and_up_renders_it_again(machine: Machine) -> None:
     machine.write(pair({"symbols": ["${secret:key}"]}), secrets={"key": {"env": "EXCHANGE_KEY"}})
     assert machine.hftstack("up", machine.file, env=_environ()).code == 0
