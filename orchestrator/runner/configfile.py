@@ -57,9 +57,25 @@ def check(path: Path, name: str, connector_type: str) -> Secrets:
     except textfile.UnreadableError as error:
         line, column = error.place
         raise ConnectorRunnerError(error.message, where=f"{path}:{line}:{column}", hint=error.hint) from None
+    _refuse_references(path, found)
     if connector_type != SIM:
         _judge(path, name, connector_type, found)
     return Secrets.of(found.table)
+
+
+def _refuse_references(path: Path, found: Config) -> None:
+    """Raise ConnectorRunnerError for a reference to a secret, which the connector would take for the key itself."""
+    from orchestrator.stack import pointer, templates, toml_places  # noqa: PLC0415 - see above
+    from orchestrator.stack.textfile import decode  # noqa: PLC0415
+
+    for parts, _ in templates.texts(dict(found.table)):
+        places = toml_places.scan(decode(found.content or b""))
+        line, column = places.near(pointer.join(parts), on_key=False)
+        raise ConnectorRunnerError(
+            "${secret:..} is a reference to a stack file's secret, and there is none here",
+            where=f"{path}:{line}:{column}",
+            hint="write the key itself into a file of mode 0600, or run the connector from a stack",
+        )
 
 
 def _judge(path: Path, name: str, connector_type: str, found: Config) -> None:

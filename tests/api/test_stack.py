@@ -56,7 +56,10 @@ def test_up_wait_status_and_down_are_those_of_the_command_line(machine: Machine)
     assert [unit["name"] for unit in after_up["units"]] == ["bf", "mm"]
     assert all(unit["reached"] for unit in after_up["units"])
     assert fresh["units"][0]["level"] == "fresh"
-    assert [(event["unit"], event["what"]) for event in heard if event["what"] == "up"] == [("bf", "up"), ("mm", "up")]
+    assert [(event["unit"], event["what"]) for event in heard if event["unit"] and event["what"] == "up"] == [
+        ("bf", "up"),
+        ("mm", "up"),
+    ]
     assert machine.pids() == {unit["name"]: unit["pid"] for unit in stack.status()["units"]}
     assert sorted(stack.down(progress=heard.append)) == ["bf", "mm"]
     assert ("mm", "stopping") in [(event["unit"], event["what"]) for event in heard]

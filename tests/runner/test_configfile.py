@@ -33,6 +33,15 @@ def test_a_broken_file_is_refused_at_its_place_and_without_its_content(bench: Be
     assert _KEY not in str(caught.value)
 
 
+def test_a_reference_to_a_secret_is_not_taken_for_a_key(bench: Bench) -> None:
+    with pytest.raises(ConnectorRunnerError) as caught:
+        bench.runner("binancefutures", FUTURES + 'api_key = "k"\nsecret = "${secret:key}"\n')
+
+    line = FUTURES.count("\n") + 2
+    assert caught.value.where == f"{bench.folder}/bf.toml:{line}:10"
+    assert "a reference to a stack file's secret" in str(caught.value)
+
+
 def test_a_file_that_breaks_between_two_starts_is_refused_before_the_connector_sees_it(bench: Bench) -> None:
     runner = bench.script('cat "$3"; exec sleep 1000')
     bench.file("bf.toml", f"secret = {_KEY}")
