@@ -174,6 +174,7 @@ class Stack:
         timeout: float | None = None,
         build: bool = True,
         locked: bool = False,
+        until_logout: bool = False,
         progress: Callable[[Event], None] = lambda _: None,
     ) -> StackStatus:
         """Build, start what is down, change what differs; return when every unit is ready. What runs well is kept.
@@ -185,6 +186,7 @@ class Stack:
             timeout: seconds to wait for the units; None for each unit's own bound.
             build: False takes the binaries of an earlier build.
             locked: refuse what differs from the lock beside the stack file.
+            until_logout: the channels may go with this user's logout.
             progress: takes what happens, as it happens, in the calling thread.
 
         Raises:
@@ -204,6 +206,7 @@ class Stack:
             environ=self._environ,
             build=self._builder(progress) if build else None,
             locked=locked,
+            until_logout=until_logout,
         )
         for warning in prepared.warnings:
             progress(_event("warning", warning))

@@ -7,6 +7,7 @@ disk old output is given up for new, and counted, so that no unit's write fails.
 from __future__ import annotations
 
 import errno
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +163,9 @@ class LogKeeper:
         size = max(min(RESERVE, logroom.free(kept.log) // 8), kept.reserve, logroom.LEAST)
         while True:
             try:
-                kept.can = rotation.reserve(kept.log, size)
+                if not rotation.reserve(kept.log, size):
+                    kept.reserve, kept.reserved = 0, sys.maxsize
+                    return
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise

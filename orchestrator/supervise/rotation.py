@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import gzip
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -27,6 +26,9 @@ _PUNCH_HOLE: Final = 0x02
 
 _LEVEL: Final = 1
 """gzip's fastest: text shrinks to a sixth, and a core is not ours for long."""
+
+_GZIP: Final = 31
+"""The largest window, with gzip's header and trailer (zlib's `wbits`)."""
 
 _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 16
@@ -146,14 +148,17 @@ def _fallocate(descriptor: int, mode: int, begin: int, length: int) -> None:
 
 
 def _copy(descriptor: int, begin: int, end: int, fresh: Path) -> None:
+    import zlib  # noqa: PLC0415 - for a log that has grown only
+
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
     with open(fresh, "wb", opener=_private) as file:
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed:
-            while begin < end:
-                data = os.pread(descriptor, min(_BLOCK, end - begin), begin)
-                if not data:
-                    raise OSError(errno.EIO, "the log is shorter than it was")
-                packed.write(data)
-                begin += len(data)
+        while begin < end:
+            data = os.pread(descriptor, min(_BLOCK, end - begin), begin)
+            if not data:
+                raise OSError(errno.EIO, "the log is shorter than it was")
+            file.write(packer.compress(data))
+            begin += len(data)
+        file.write(packer.flush())
         file.flush()
         os.fsync(file.fileno())
 

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +13,7 @@ from orchestrator.supervise import archives
 from orchestrator.supervise.logkeeper import LogKeeper
 from orchestrator.supervise.process import Process, identity
 from tests.children import until
+from tests.supervise.fulldisk import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,31 +149,11 @@ time.sleep(1000)
 """
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a file system of its own is mounted")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["/bin/mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["/bin/umount", "--lazy", folder], check=True)
-
-
-def _fill(folder: Path) -> None:
-    with suppress(OSError), (folder / "ballast").open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
-
-
 def test_on_a_full_disk_no_write_fails_and_what_is_given_up_is_counted_and_told(small: Path) -> None:
     kept = _Kept(small / "u", f"exec {sys.executable} -c '{_STEADY}'")
     try:
         kept.run(Logs(max_size=30_000), lambda: _archived(kept) > 0)
-        _fill(small)
+        fill(small)
         keeper = kept.run(Logs(max_size=30_000), lambda: kept.log.read_bytes().endswith(b"end\n"))
         assert kept.child.poll() is None
         lines, lost = kept.read()

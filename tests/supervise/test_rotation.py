@@ -190,3 +190,40 @@ def test_an_archive_is_its_owners_alone(tmp_path: Path) -> None:
     _rotate(log)
     (archive,) = archives.of_log(log)
     assert archive.path(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+_KILLED_IN = """
+import os, signal, sys
+from pathlib import Path
+from orchestrator.supervise import archives, rotation
+def kill(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+log, where = Path(sys.argv[1]), sys.argv[2]
+if where == "drop":
+    rotation.punch = kill
+    rotation.drop(log, keep=500)
+else:
+    Path.unlink = kill
+    archives.remove(log.parent, archives.of_log(log)[0], archives.Fate.AGED)
+"""
+
+
+@pytest.mark.parametrize("where", ["drop", "remove"])
+def test_a_kill_while_output_is_given_up_leaves_whole_lines_each_once(tmp_path: Path, where: str) -> None:
+    log = tmp_path / "00000001.log"
+    data = _written(log, 1000)
+    _rotate(log)
+    killed = subprocess.run([sys.executable, "-c", _KILLED_IN, log, where], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    for _ in range(2):
+        output, offset, read = Output(log), 0, b""
+        while True:
+            offset, more = output.read(offset)
+            read += more
+            if not more:
+                break
+        lines = read.splitlines()
+        assert set(lines) <= set(data.splitlines())
+        assert lines == sorted(set(lines), key=int)
+        assert output.lost + output.aged + len(read) == len(data)
+        rotation.repair(tmp_path)

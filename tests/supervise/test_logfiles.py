@@ -1,0 +1,44 @@
+"""The file of a unit's next start, on a disk that has no room for it."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.observe.output import Output
+from orchestrator.supervise import archives, rotation
+from orchestrator.supervise.logfiles import LogFiles
+from tests.supervise.fulldisk import fill
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _written(log: Path, lines: int) -> None:
+    with log.open("ab") as file:
+        file.writelines(b"line %d of some\n" % number for number in range(lines))
+
+
+def test_a_start_on_a_full_disk_has_room_for_what_it_writes_at_the_cost_of_older_output(small: Path) -> None:
+    files = LogFiles(small)
+    first = files.new("mm")
+    _written(first, 40_000)
+    assert list(rotation.rotate(first, most=1 << 20))
+    other = LogFiles(small).new("bf")
+    fill(small)
+    second = files.new("mm")
+    assert second.name == "00000002.log"
+    _written(second, 500)
+    _written(other, 500)
+    assert archives.lost_in(small / "mm") > 0
+    assert Output(second).last(1).splitlines()[-1] == b"line 499 of some"
+
+
+def test_a_start_on_a_full_disk_with_nothing_to_give_up_has_no_log_rather_than_one_that_fails_it(small: Path) -> None:
+    fill(small)
+    with pytest.raises(OSError, match="No space left") as caught:
+        LogFiles(small).new("mm")
+    assert caught.value.errno == errno.ENOSPC
+    assert not list((small / "mm").glob("*.log"))
