@@ -26,13 +26,14 @@ from orchestrator.supervise.unit import (
     Stop,
     Terminate,
     Tick,
+    Unit,
 )
 from tests.supervise.specs import bot, connector, deployment, limited, on_restart, service
 
 if TYPE_CHECKING:
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.graph import Todo
-    from orchestrator.supervise.unit import Event, Unit
+    from orchestrator.supervise.unit import Event
 
 KILLED = -signal.SIGKILL
 TERMINATED = -signal.SIGTERM
@@ -948,3 +949,12 @@ class TestGivingUp:
 
     def test_only_halt_stack_halts(self) -> None:
         assert [choice for choice in OnLimit if "halt bf" in self._fail(choice).done] == [OnLimit.HALT_STACK]
+
+
+def test_what_waits_in_a_stack_that_is_found_halted_is_not_started() -> None:
+    waiting = Unit(State.WAITING, wanted=True)
+    found = Graph({"bf": connector("bf")}, {"bf": waiting})
+    assert graphs.settle(found, 100.0)[1] != ()
+
+    graph, todo = graphs.settle(replace(found, halted="halted"), 100.0)
+    assert (todo, graph.units["bf"]) == ((), waiting)
