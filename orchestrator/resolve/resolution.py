@@ -15,6 +15,7 @@ from orchestrator.resolve.error import ResolveError
 from orchestrator.resolve.hooks import HookPrograms
 from orchestrator.resolve.programs import Programs
 from orchestrator.resolve.vault import Vault
+from orchestrator.stack import templates
 from orchestrator.stack.model import SIM, Bot, Connector, Service
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def resolve(
                     if name in confidential
                     else _config(stack, name, configs)
                 ),
-                confidential=name in confidential,
+                confidential=_is_confidential(stack, name),
                 channel_config=None if kind is Kind.SERVICE else channel_config,
                 programs=programs,
                 hooks=hooks,
@@ -107,6 +108,11 @@ def resolve(
         sources=_sources(stack, vault) if secrets else (),
         inherited=tuple(sorted((key, environ[key]) for key in INHERITED if key in environ)),
     )
+
+
+def _is_confidential(stack: Stack, name: str) -> bool:
+    config = stack.config(name)
+    return config is not None and bool(templates.names(dict(config.table)))
 
 
 def _sources(stack: Stack, vault: Vault) -> tuple[File, ...]:

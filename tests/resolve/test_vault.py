@@ -135,6 +135,7 @@ def test_without_secrets_configs_are_known_as_they_are_written_and_nothing_is_re
     deployment = _resolved(sim, secrets=False)
 
     assert _symbols(deployment, "one") == ["a-${secret:key}-${secret:odd}", "${secret:seen}"]
+    assert deployment.unit("one").resources.limits == (("core", 0),)
     assert not (sim.folder / "called").exists()
     assert not (sim.home.home.state / ".digest.key").exists()
 

@@ -255,6 +255,18 @@ def test_what_is_no_deployment_of_this_stack_is_refused_and_changes_nothing(
     assert program.units()["a"]["pid"] == before
 
 
+def test_a_deployment_whose_rendered_config_is_gone_is_refused_and_changes_nothing(program: _Program) -> None:
+    program.start()
+    program.apply(_sleeper(service("a")))
+    before = program.units()["a"]["pid"]
+    gone = File(str(program.home.configs / "b-00.toml"), "00")
+    with pytest.raises(RefusedError, match="a rendered config was removed meanwhile") as caught:
+        program.apply(_sleeper(service("a")), replace(_sleeper(service("b")), files=(gone,)))
+
+    assert caught.value.where == gone.path
+    assert {name: unit["pid"] for name, unit in program.units().items()} == {"a": before}
+
+
 def test_another_files_deployment_is_refused_while_units_run(program: _Program) -> None:
     program.start()
     program.apply(_sleeper(service("a")))
