@@ -67,3 +67,16 @@ def test_the_testnet_page_tells_what_init_says(machine: Machine) -> None:
 
     assert done.code == 0
     assert done.out + done.err == said
+
+
+def test_the_stack_on_the_page_of_secrets_needs_none_of_them_to_be_valid(tmp_path: Path) -> None:
+    text = (_REPOSITORY / "docs/secrets.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "s.yaml").write_text(f"network: testnet\n{text}")
+    (tmp_path / "sp.toml").write_text(
+        'stream_url = "wss://stream.testnet.binance.vision/ws"\napi_url = "https://testnet.binance.vision"\n'
+        'ws_api_url = "wss://ws-api.testnet.binance.vision/ws-api/v3"\norder_prefix = "mm1"\n'
+        'api_key = "${secret:by_key}"\nsecret = "${secret:sp_pem}"\n'
+    )
+    stack = load(tmp_path / "s.yaml", {})
+
+    assert {warning.message for warning in stack.warnings} == {'no config refers to the secret "by_secret"'}
