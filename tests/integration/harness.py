@@ -46,8 +46,9 @@ class Done:
 class Running:
     """A command that goes on while the test does something else."""
 
-    def __init__(self, process: subprocess.Popen[bytes], out: Path, err: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], words: str, out: Path, err: Path) -> None:
         self.process = process
+        self.words = words
         self._out = out
         self._err = err
 
@@ -90,9 +91,9 @@ class Machine:
 
     def begin(self, *words: str | Path, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Running:
         """Start `hftstack WORDS`; `prefix` is a command that runs it."""
-        return self._run([*prefix, *HFTSTACK, *map(str, words)], env)
+        return self._run([*prefix, *HFTSTACK, *map(str, words)], env, " ".join(map(str, words)))
 
-    def _run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Running:
+    def _run(self, argv: Sequence[str], env: Mapping[str, str] | None = None, words: str = "") -> Running:
         # files, not pipes: nobody need read them, and what is left behind cannot hold them open
         number = len(self._running)
         out, err = self.folder / f"out{number}", self.folder / f"err{number}"
@@ -106,7 +107,7 @@ class Machine:
                 stderr=stderr,
                 start_new_session=True,
             )
-        running = Running(process, out, err)
+        running = Running(process, words, out, err)
         self._running.append(running)
         return running
 
