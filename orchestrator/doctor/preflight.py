@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
-    from orchestrator.doctor.finding import Finding
 
 
 def check(
@@ -34,19 +33,21 @@ def check(
     logout deletes; and ChannelConfigError for an iceoryx2 configuration that a bot could not use.
     """
     case = Case(deployment, home, environ, running)
-    refused: list[Finding] = []
+    refused: list[RefusedError] = []
+    taken: set[str | None] = set()
     warnings = []
     for each in CHECKS:
         if not each.before_up or (until_logout and each.name == "logout"):
             continue
         for finding in each.judge(case):
-            if finding.verdict is Verdict.BAD:
-                refused.append(finding)
+            if finding.verdict is Verdict.BAD and not (each.only_up and finding.where in taken):
+                taken.add(finding.where)
+                refused.append(RefusedError(finding.message, where=finding.where, hint=finding.cure))
             elif finding.verdict is Verdict.WARNING and each.told:
                 place = f"{finding.where}: {finding.message}: {finding.cure}"
                 warnings.append(finding.message if finding.where is None else place)
+    if len(refused) == 1:
+        raise refused[0]
     if refused:
-        first, *others = refused
-        detail = "\n".join(str(RefusedError(other.message, where=other.where, hint=other.cure)) for other in others)
-        raise RefusedError(first.message, where=first.where, hint=first.cure, detail=detail or None)
+        raise RefusedError(f"{len(refused)} things hinder a start", detail="\n".join(map(str, refused)))
     return tuple(warnings)

@@ -50,14 +50,14 @@ def stopping(case: Case) -> Iterator[Finding]:
 def resources(case: Case) -> Iterator[Finding]:
     """Judge whether what `resources:` asks for would be granted."""
     for spec in case.deployment.units:
-        found = list(_refused(spec))
+        found = list(_refused(spec, case))
         yield from found
         asked = spec.resources.scheduler or spec.resources.limits or spec.resources.nice is not None
         if asked and not found:
             yield ok("its priority and limits are granted", spec.name)
 
 
-def _refused(spec: UnitSpec) -> Iterator[Finding]:
+def _refused(spec: UnitSpec, case: Case) -> Iterator[Finding]:
     wanted = spec.resources
     if wanted.scheduler is not None and wanted.scheduler[0] in _REAL_TIME and not _has(_SYS_NICE):
         most = resource.getrlimit(resource.RLIMIT_RTPRIO)[0]
@@ -75,7 +75,23 @@ def _refused(spec: UnitSpec) -> Iterator[Finding]:
                 f"`@GROUP - nice {wanted.nice}` in /etc/security/limits.conf, or LimitNICE= in the service",
                 spec.name,
             )
+    if wanted.oom_score_adj is not None and not _has(_SYS_RESOURCE):
+        least = int(case.host.text("proc/self/oom_score_adj") or 0)
+        if wanted.oom_score_adj < least:
+            yield bad(
+                f"an oom_score_adj of {wanted.oom_score_adj} would be refused: ours is {least}",
+                "run as root, or OOMScoreAdjust= in the service",
+                spec.name,
+            )
     for name, value in wanted.limits:
+        kernels = case.host.text("proc/sys/fs/nr_open") if name == "nofile" else None
+        if kernels is not None and not _within(value, int(kernels)):
+            yield bad(
+                f"a limit nofile of {_amount(value)} would be refused: the kernel's most is {kernels}",
+                f"sysctl fs.nr_open={value}" if value > 0 else f"write nofile: {kernels}",
+                spec.name,
+            )
+            continue
         number = getattr(resource, f"RLIMIT_{name.upper()}", None)
         if number is None or _has(_SYS_RESOURCE):
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.doctor.finding import bad, ok
@@ -23,15 +24,17 @@ _FOLDERS: Final = ("usr/lib/systemd", "usr/local/lib/systemd", "run/systemd", "e
 def logout(case: Case) -> Iterator[Finding]:
     """Judge whether the channels would survive this user's logout."""
     uid = os.geteuid()
-    if not case.host.has_systemd or uid < _FIRST_USER:
+    with suppress(KeyError):
+        yield from judge(case.host, uid, pwd.getpwuid(uid).pw_name)
+
+
+def judge(host: Host, uid: int, user: str) -> Iterator[Finding]:
+    """Judge whether the channels of a user would survive a logout."""
+    if not host.has_systemd or uid < _FIRST_USER:
         return
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return
-    if (case.host.root / "var/lib/systemd/linger" / user).exists():
+    if (host.root / "var/lib/systemd/linger" / user).exists():
         yield ok(f"{user} lingers: a logout leaves the channels alone")
-    elif not removes_ipc(case.host):
+    elif not removes_ipc(host):
         yield ok("a logout leaves the channels alone: RemoveIPC=no")
     else:
         yield bad(

@@ -107,6 +107,20 @@ def test_logind_removes_shared_memory_unless_told_otherwise(root: Path) -> None:
     assert not sessions.removes_ipc(Host(root))
 
 
+def test_a_logout_is_judged_for_people_who_do_not_linger(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def told(root: Path, uid: int = 1000) -> list[Verdict]:
+        return [finding.verdict for finding in sessions.judge(Host(root), uid, "trader")]
+
+    assert told(root) == [Verdict.BAD]
+    assert told(root, 999) == []
+    assert told(tmp_path_factory.mktemp("no-systemd")) == []
+    _write(root, "var/lib/systemd/linger/trader", "")
+    assert told(root) == [Verdict.OK]
+    _write(root, "etc/systemd/logind.conf", "RemoveIPC=no\n")
+    (root / "var/lib/systemd/linger/trader").unlink()
+    assert told(root) == [Verdict.OK]
+
+
 def test_cores_that_are_not_isolated_or_slow_are_told_of_pinned_units_only(root: Path) -> None:
     _write(root, "sys/devices/system/cpu/isolated", "2-3,6\n")
     _write(root, "sys/devices/system/cpu/cpu3/cpufreq/scaling_governor", "powersave\n")
@@ -167,6 +181,16 @@ def test_a_proc_that_hides_processes_is_known_by_its_mount(options: str, hidden:
 def test_limits_that_would_be_refused_are_told_before_a_start(root: Path) -> None:
     told = _told(privileges.resources, _case(root, _unit(resources=Resources(limits=(("core", -1), ("nofile", 1))))))
     assert [verdict for verdict, _ in told] == ["ok" if _may_be_unlimited(resource.RLIMIT_CORE) else "bad"]
+
+
+def test_no_limit_on_descriptors_is_above_the_kernels(root: Path) -> None:
+    _write(root, "proc/sys/fs/nr_open", "1000\n")
+    few, many, all_ = (_unit(resources=Resources(limits=(("nofile", count),))) for count in (1000, 1001, -1))
+    assert [_told(privileges.resources, _case(root, unit))[0] for unit in (few, many, all_)] == [
+        ("ok", "its priority and limits are granted"),
+        ("bad", "a limit nofile of 1001 would be refused: the kernel's most is 1000"),
+        ("bad", "a limit nofile of unlimited would be refused: the kernel's most is 1000"),
+    ]
 
 
 def _may_be_unlimited(limit: int) -> bool:

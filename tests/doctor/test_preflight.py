@@ -133,3 +133,14 @@ def test_configs_that_are_not_on_a_tmpfs_are_warned_of(home: Path) -> None:
     assert "keys in rendered configs reach the disk" in warnings[0]
     assert _check(_connector("bf", home, type="sim", files=with_config.files), base=no_tmpfs) == ()
     assert _check(_connector("bf", home), base=no_tmpfs) == ()
+
+
+def test_all_that_hinders_a_start_is_told_at_once(home: Path, memory: Path) -> None:
+    units = [_connector(name, home, resources=Resources(cpus=(core,))) for name, core in (("bf", 4095), ("by", 4094))]
+    with pytest.raises(RefusedError) as caught:
+        _check(*units, base=memory)
+    told = str(caught.value).splitlines()
+    assert told[0] == "2 things hinder a start"
+    assert told[1] == "bf: cpus 4095 are not available here"
+    assert told[2].startswith("    available: ")
+    assert told[3] == "by: cpus 4094 are not available here"
