@@ -9,8 +9,8 @@ import click
 
 from orchestrator.cli import terminal
 from orchestrator.observe.climb import Climb
-from orchestrator.observe.failure import explanations
-from orchestrator.observe.table import cut
+from orchestrator.observe.failure import coming, explanations
+from orchestrator.observe.table import cut, duration
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -50,10 +50,21 @@ class Watch:
         terminal.say(f"interrupted: stopping what this `{self._verb}` started (Ctrl-C again does not wait for it)")
 
 
-def blame(result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str) -> None:
-    """Say of each unit that did not reach its target why; of those that only wait for another one, that they do."""
+def blame(
+    result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str, *, timeout: float | None = None
+) -> None:
+    """Say of each unit that did not reach its target why; of those that only wait for another one, that they do.
+
+    `timeout` is what was given on the command line, in seconds: of those that it cut short, that they are on their way.
+    """
     told, waiting = explanations(result, specs, stack)
     for head, *rest in told:
         terminal.say("\n".join([terminal.paint(head, _RED, sys.stderr), *rest]))
     if waiting:
         terminal.say(f"still waiting: {', '.join(waiting)}")
+    if timeout is None:
+        return
+    units = {unit["name"]: unit for unit in result["units"]}
+    for name in coming(result):
+        state, target = units[name]["state"], units[name]["target"]
+        terminal.say(f"{name}: {target} not reached within --timeout {duration(timeout)}: {state}, still on its way")

@@ -36,7 +36,7 @@ def command(units: tuple[str, ...], stack: str | None, timeout: float | None, *,
     took = duration(time.monotonic() - begun)
     again = result["restarted"]
     if not result["reached"]:
-        climbing.blame(result, meant.specs, meant.home.name)
+        climbing.blame(result, meant.specs, meant.home.name, timeout=timeout)
         terminal.say(f"not up again after {took}: {', '.join(result['blocked'])}.  hftstack status | logs")
         return NotReachedError.exit_code
     trading = any(meant.kind(name) is not Kind.SERVICE for name in again)

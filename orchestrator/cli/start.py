@@ -33,7 +33,7 @@ def command(units: tuple[str, ...], stack: str | None, timeout: float | None) ->
         watch.line.erase()
     took = duration(time.monotonic() - begun)
     if not result["reached"]:
-        climbing.blame(result, meant.specs, meant.home.name)
+        climbing.blame(result, meant.specs, meant.home.name, timeout=timeout)
         terminal.say(f"not started after {took}: {', '.join(result['blocked'])}.  hftstack status | logs")
         return NotReachedError.exit_code
     click.echo(f"started in {took}" if watch.climbed else f"nothing to start: {', '.join(units)} up already, {took}")

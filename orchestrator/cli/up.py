@@ -85,7 +85,7 @@ def command(
         )
     finally:
         watch.line.erase()
-    return _tell(prepared.deployment, result, watch.climbed, time.monotonic() - begun)
+    return _tell(prepared.deployment, result, watch.climbed, time.monotonic() - begun, timeout)
 
 
 def _check(units: Sequence[str], stack: Stack, *, named: bool) -> None:
@@ -114,13 +114,15 @@ def _build(request: BuildRequest) -> BuildResult:
     return result
 
 
-def _tell(deployment: Deployment, result: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> int:
+def _tell(
+    deployment: Deployment, result: dict[str, Any], climbed: tuple[str, ...], seconds: float, timeout: float | None
+) -> int:
     for warning in unverified(result["units"]):
         terminal.say(f"warning: {warning}")
     if result["reached"]:
         click.echo(f"{_done(result['change'], climbed, seconds)}.  hftstack status | logs -f | down")
         return 0
-    climbing.blame(result, {spec.name: spec for spec in deployment.units}, deployment.stack)
+    climbing.blame(result, {spec.name: spec for spec in deployment.units}, deployment.stack, timeout=timeout)
     running = [unit["name"] for unit in result["units"] if unit["pid"] is not None]
     left = f"left running: {', '.join(running)}" if running else "nothing runs"
     terminal.say(f"{deployment.stack} is not up after {duration(seconds)}; {left}.  hftstack status | logs | down")

@@ -32,7 +32,7 @@ def up(
     heard: Callable[[dict[str, Any]], None] = lambda _: None,
     interrupted: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Apply a deployment and return when every unit is ready or one has failed.
+    """Apply a deployment and return when every unit is ready, or will not be.
 
     Args:
         preparation: what `prepare` returned.
@@ -43,7 +43,7 @@ def up(
         interrupted: called at Ctrl-C, before what this call started is stopped.
 
     Returns:
-        The supervisor's answer: `reached`, `blocked` (names), `change`, `units` as `status` has them.
+        The supervisor's answer: `reached`, `blocked` and `coming` (names), `change`, `units` as `status` has them.
 
     Raises:
         NotSupervisedError: the supervisor went away.

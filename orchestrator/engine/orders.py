@@ -25,7 +25,7 @@ def start(
     heard: Heard = lambda _: None,
     interrupted: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Start units and what they need, and return when they are ready or one has failed.
+    """Start units and what they need, and return when each is ready, or will not be.
 
     Args:
         home: the stack's home.
@@ -35,7 +35,7 @@ def start(
         interrupted: called at Ctrl-C, before what this call started is stopped.
 
     Returns:
-        The supervisor's answer: `reached`, `blocked` and `started` (names), `units` as `status` has them.
+        The supervisor's answer: `reached`, `blocked`, `coming` and `started` (names), `units` as `status` has them.
 
     Raises:
         NotSupervisedError: the stack has no supervisor, or it went away.

@@ -42,15 +42,25 @@ def explain(
 def explanations(
     result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str
 ) -> tuple[list[list[str]], list[str]]:
-    """Return the lines on each unit to blame for the result of an `up`, and the names of those that only wait."""
+    """Return the lines on each unit to blame for the result of an `up`, and the names of those that only wait.
+
+    Those that were still on their way when the time ran out are to blame for nothing: they are `result["coming"]`.
+    """
     units = {unit["name"]: unit for unit in result["units"]}
-    blamed = [name for name in result["blocked"] if units[name]["state"] != "waiting"] or result["blocked"]
+    over = [name for name in result["blocked"] if name not in coming(result)]
+    blamed = [name for name in over if units[name]["state"] != "waiting"] or over
     told = []
     for name in blamed:
         unit = units[name]
         words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
         told.append(explain(unit, specs[name], words, stack=stack, room=_room()))
-    return told, [name for name in result["blocked"] if name not in blamed]
+    return told, [name for name in over if name not in blamed]
+
+
+def coming(result: Mapping[str, Any]) -> list[str]:
+    """Return the units that were on their way when the time ran out; earlier supervisors tell of none."""
+    names: list[str] = result.get("coming", [])
+    return names
 
 
 def _room() -> int | None:

@@ -20,7 +20,7 @@ from orchestrator.supervise.graph import needed
 from orchestrator.supervise.listening import beating, listen, listening
 from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
 from orchestrator.supervise.report import instant
-from orchestrator.supervise.settlement import gone, settled
+from orchestrator.supervise.settlement import Settlement, gone, settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,11 +85,11 @@ class Operations:
         return {}
 
     async def apply(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
-        """Bring a deployment in and return when every unit is ready or one has failed.
+        """Bring a deployment in and return when every unit is ready, or will not be.
 
         Params: `deployment`; `timeout` in seconds or null; `only`, the units that are brought in and started with what
         they need, or null for all. The result's `reached` is false with `blocked`, the names of the units that did not
-        reach their target, when one failed or the time ran out.
+        reach their target, when one failed or the time ran out; `coming` are those that were on their way even then.
         """
         supervisor = self._supervisor
         timeout = seconds(params)
@@ -106,14 +106,13 @@ class Operations:
         try:
             with listening(supervisor, connection):
                 self.bring_in(deployment, only, asked_by(params))
-                blocked = await self.settle(specs, timeout)
+                settlement = await self.settle(specs, timeout)
         finally:
             self._applying = None
         if supervisor.graph.halted is not None:
             supervisor.refuse_halted()
         return {
-            "reached": not blocked,
-            "blocked": blocked,
+            **settlement.result(),
             "change": codec.plain(change),
             "units": supervisor.describe(),
         }
@@ -125,11 +124,12 @@ class Operations:
         self._supervisor.note(None, "up", told(by), data)
         self._supervisor.apply(deployment, only=only)
 
-    async def settle(self, specs: Sequence[UnitSpec], timeout: float | None = None) -> list[str]:  # noqa: ASYNC109 - a request's own
-        """Return the units that did not reach their target, which is journaled."""
-        blocked = await settled(self._supervisor, specs, timeout, self._is_leaving)
-        self._supervisor.note(None, "settled", f"not reached: {', '.join(blocked)}" if blocked else "")
-        return blocked
+    async def settle(self, specs: Sequence[UnitSpec], timeout: float | None = None) -> Settlement:  # noqa: ASYNC109 - a request's own
+        """Return what became of the units, which is journaled."""
+        settlement = await settled(self._supervisor, specs, timeout, self._is_leaving)
+        missing = ", ".join(settlement.blocked)
+        self._supervisor.note(None, "settled", f"not reached: {missing}" if missing else "")
+        return settlement
 
     def _brought_in(self, params: dict[str, Any]) -> tuple[Deployment, tuple[str, ...] | None]:
         """Return the deployment to bring in, and the units to start; None for all. Raises UsageError, RefusedError."""

@@ -9,7 +9,7 @@ from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise.graph import below, needed
 from orchestrator.supervise.listening import listening
 from orchestrator.supervise.process import command_line
-from orchestrator.supervise.settlement import gone, settled
+from orchestrator.supervise.settlement import Settlement, gone, settled
 from orchestrator.supervise.unit import State
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Orders:
         }
 
     async def start(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
-        """Start units and what they need, and return when they are ready or one has failed.
+        """Start units and what they need, and return when each is ready or will not be.
 
         Params: `units`; `timeout` in seconds or null. The result's `blocked` are those that did not reach their target,
-        `started` those that were not wanted before.
+        `coming` those that were on their way when the time ran out, `started` those that were not wanted before.
         """
         supervisor = self._supervisor
         supervisor.refuse_halted()
@@ -55,8 +55,8 @@ class Orders:
         self._begun[connection] = begun
         with listening(supervisor, connection):
             supervisor.start(names)
-            blocked = await self._settled(chosen, timeout)
-        return {"reached": not blocked, "blocked": blocked, "started": begun, "units": supervisor.describe()}
+            settlement = await self._settled(chosen, timeout)
+        return {**settlement.result(), "started": begun, "units": supervisor.describe()}
 
     async def reset(self, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
         """Start those of these units that have failed, or wait for their next start, with nothing held against them.
@@ -68,7 +68,7 @@ class Orders:
         units = supervisor.graph.units
         latched = [name for name in names if units[name].state in {State.FAILED, State.BACKOFF}]
         if not latched:
-            return {"reached": True, "blocked": [], "started": [], "units": supervisor.describe()}
+            return {**Settlement().result(), "started": [], "units": supervisor.describe()}
         for name in latched:
             supervisor.note(name, "reset", units[name].why or "")
         result = await self.start(connection, {**params, "units": latched})
@@ -127,25 +127,25 @@ class Orders:
             supervisor.restart(names, RESTARTED)
             following = [name for name in chosen if name in specs and self._follows(name)]
             waited = {*needed(specs, names), *following}
-            blocked = await self._settled(waited, timeout)
+            settlement = await self._settled(waited, timeout)
         after = supervisor.graph.units
         restarted = [
             name
             for name, unit in before.units.items()
             if name in chosen and unit.alive and name in after and after[name].born > unit.born
         ]
-        return {"reached": not blocked, "blocked": blocked, "restarted": restarted, "units": supervisor.describe()}
+        return {**settlement.result(), "restarted": restarted, "units": supervisor.describe()}
 
     def _follows(self, name: str) -> bool:
         unit = self._supervisor.graph.units[name]
         return unit.wanted and unit.state not in _DONE_WITH
 
-    async def _settled(self, names: Collection[str], timeout: float | None) -> list[str]:  # noqa: ASYNC109 - a request's own
+    async def _settled(self, names: Collection[str], timeout: float | None) -> Settlement:  # noqa: ASYNC109 - a request's own
         specs = [spec for name, spec in self._supervisor.graph.specs.items() if name in names]
-        blocked = await settled(self._supervisor, specs, timeout, self._leaving)
+        settlement = await settled(self._supervisor, specs, timeout, self._leaving)
         if self._supervisor.graph.halted is not None:
             self._supervisor.refuse_halted()
-        return blocked
+        return settlement
 
     def _named(self, params: dict[str, Any]) -> tuple[str, ...]:
         """Return the units that are meant. Raises RefusedError while the stack goes down, UsageError."""

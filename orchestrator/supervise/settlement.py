@@ -1,7 +1,8 @@
-"""Waiting until units have settled: each is where it should be, or one will not get there."""
+"""Waiting until units have settled: each is where it should be, or will not get there."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import Kind
@@ -22,27 +23,40 @@ _LASTS: Final = 0.25
 _OVER: Final = frozenset({State.FAILED, State.STOPPED, State.LOST})
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of units, by name: `blocked` did not reach their target, those of `coming` were on their way."""
+
+    blocked: tuple[str, ...] = ()
+    coming: tuple[str, ...] = ()
+
+    def result(self) -> dict[str, object]:
+        """Return what is said of it over the socket."""
+        return {"reached": not self.blocked, "blocked": list(self.blocked), "coming": list(self.coming)}
+
+
 async def settled(
     supervisor: Supervisor,
     specs: Sequence[UnitSpec],
     timeout: float | None,  # noqa: ASYNC109 - a request's own
     given_up: Callable[[], bool],
-) -> list[str]:
-    """Return the units that did not reach their target, none when all did.
+) -> Settlement:
+    """Return when each unit is at its target or will not get there: it failed, is late, or waits for such a one.
 
     Args:
         supervisor: runs them.
-        specs: the units that are waited for.
-        timeout: seconds; None for each unit's own bound.
+        specs: the units that are waited for, each after those that it depends on.
+        timeout: seconds; None for each unit's own bound. Only after it, or when given up, is anything still `coming`.
         given_up: tells, after each event, that the units are being stopped.
     """
     begun = supervisor.now()
     limits: dict[str, float] = {}
     while True:
         now = supervisor.now()
-        blocked = []
+        blocked: list[str] = []
+        coming: list[str] = []
+        hopeless: set[str] = set()
         young = False
-        over = timeout is not None and now - begun >= timeout
         waking = [] if timeout is None else [begun + timeout]
         for spec in specs:
             unit = supervisor.graph.units.get(spec.name)
@@ -60,11 +74,15 @@ async def settled(
             else:
                 limits.setdefault(spec.name, now + spec.health.startup + 1.0)
             late = now >= limits.get(spec.name, now + 1)
-            over = over or late or unit.overdue or unit.state in _OVER
+            if late or unit.overdue or unit.state in _OVER or _waits_for(hopeless, supervisor, spec, unit):
+                hopeless.add(spec.name)
+                continue
+            coming.append(spec.name)
             if spec.name in limits:
                 waking.append(limits[spec.name])
-        if over or given_up() or not (blocked or young):
-            return blocked
+        out_of_time = timeout is not None and now - begun >= timeout
+        if out_of_time or given_up() or not (coming or young):
+            return Settlement(tuple(blocked), tuple(coming))
         await supervisor.changed(None if not waking else max(0.0, min(waking) - now))
 
 
@@ -78,6 +96,13 @@ def _is_bounded_itself(supervisor: Supervisor, spec: UnitSpec, unit: Unit) -> bo
         for edge in unmet(spec, graph.units, graph.specs)
         if edge.unit in graph.specs
     )
+
+
+def _waits_for(others: Iterable[str], supervisor: Supervisor, spec: UnitSpec, unit: Unit) -> bool:
+    """Tell whether a unit cannot start before one of the others is where it should be."""
+    graph = supervisor.graph
+    missing = {edge.unit for edge in unmet(spec, graph.units, graph.specs)}
+    return unit.state is State.WAITING and not missing.isdisjoint(others)
 
 
 def _is_unchecked(spec: UnitSpec) -> bool:

@@ -362,16 +362,16 @@ def _enter(unit: Unit, state: State, now: float, why: str | None = None, deadlin
 
 
 def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:
-    fresh = replace(unit, wanted=True, unclean=None)
+    fresh = replace(unit, wanted=True, unclean=None, overdue=False)
     match unit.state:
         case State.STOPPED | State.FAILED | State.FINISHED | State.BACKOFF:
-            cleared = replace(fresh, failures=0, window=(), retries=0, overdue=False)
+            cleared = replace(fresh, failures=0, window=(), retries=0)
             return _enter(cleared, State.WAITING, now), (Note("wanted"),)
         case State.STOPPING | State.LOST if unit.stopping and unit.stopping.after is After.STOPPED:
             again = replace(unit.stopping, after=After.WAITING, counted=False)
             return replace(fresh, stopping=again), (Note("wanted"),)
         case State.STARTING:
-            return replace(fresh, overdue=False, climb=now, deadline=now + spec.health.startup), ()
+            return replace(fresh, climb=now, deadline=now + spec.health.startup), ()
         case _:
             return fresh, ()
 
