@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -91,6 +92,7 @@ def installed(home: Path) -> Hftstack:
     script = Path(sys.executable).with_name("hftstack")
     if not script.is_file():
         sys.exit(f"missing: {script}. Run a bench with the project's environment: .venv/bin/python -m bench.NAME")
+    compileall.compile_dir(str(_REPOSITORY / "orchestrator"), quiet=1)  # as an installation from a wheel is
     return Hftstack(home, (str(script),), dict(os.environ))
 
 
