@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.build import child
+from orchestrator.build.toolchain import which
 from orchestrator.errors import BuildError
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ class GitError(Exception):
         self.said = said
 
 
+def program(environ: Mapping[str, str]) -> Path:
+    """Return git on the PATH of `environ`. Raises BuildError."""
+    found = which("git", environ)
+    if found is None:
+        raise BuildError("there is no program git on the PATH", hint="install it (apt-get install git)")
+    return found
+
+
 def run(folder: Path, *words: str, environ: Mapping[str, str]) -> list[str]:
     """Return what `git WORDS` prints in `folder`, by line.
 
@@ -40,13 +48,12 @@ def run(folder: Path, *words: str, environ: Mapping[str, str]) -> list[str]:
         GitError: git failed.
         BuildError: there is no git.
     """
-    program = shutil.which("git", path=environ.get("PATH"))
-    if program is None:
-        raise BuildError("there is no program git on the PATH", hint="install it (apt-get install git)")
     env = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in _OURS}
     out: list[str] = []
     err: list[str] = []
-    code = child.run([program, *_PLAIN, *words], cwd=folder, env=env | _SET, stdout=out.append, stderr=err.append)
+    code = child.run(
+        [program(environ), *_PLAIN, *words], cwd=folder, env=env | _SET, stdout=out.append, stderr=err.append
+    )
     if code != 0:
         raise GitError("\n".join(line for line in err if line.strip()))
     return out

@@ -73,7 +73,7 @@ def _case(wanted: str | None) -> Case:
     from orchestrator.doctor.finding import Case  # noqa: PLC0415
     from orchestrator.doctor.sketch import sketch  # noqa: PLC0415
     from orchestrator.observe.unsupervised import living  # noqa: PLC0415
-    from orchestrator.resolve import build_request  # noqa: PLC0415
+    from orchestrator.resolve import build_request, vault  # noqa: PLC0415
     from orchestrator.supervise import lock  # noqa: PLC0415
 
     try:
@@ -91,6 +91,7 @@ def _case(wanted: str | None) -> Case:
         running=living(home),
         supervisor=lock.holder(home.lock),
         build=build_request(stack, home=home),
+        secrets={name: stack.secrets[name] for name in vault.needed(stack)},
         remarks=stack.warnings,
     )
 

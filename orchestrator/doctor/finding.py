@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
     from orchestrator.errors import Diagnostic
+    from orchestrator.stack.parts import Secret
 
 
 class Verdict(StrEnum):
@@ -67,7 +68,7 @@ class Case:
 
     `running` maps the stack's units that run already to their pid; `supervisor` is the pid of its supervisor. `home` is
     None where no stack is meant; `build` is what cargo would be asked for, None where nothing needs it;
-    `remarks` are what the rules warn of in its file.
+    `secrets` are the sources of those that a start needs; `remarks` are what the rules warn of in its file.
     """
 
     deployment: Deployment
@@ -77,6 +78,7 @@ class Case:
     supervisor: int | None = None
     host: Host = field(default_factory=Host)
     build: BuildRequest | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
     remarks: tuple[Diagnostic, ...] = ()
 
 

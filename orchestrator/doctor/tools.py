@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.build import git, workspace
 from orchestrator.build import toolchain as tools
-from orchestrator.build import workspace
 from orchestrator.doctor.finding import bad, ok, warning
 from orchestrator.errors import BuildError
 
@@ -24,7 +24,9 @@ def toolchain(case: Case) -> Iterator[Finding]:
     finders: tuple[Callable[[Mapping[str, str]], Path], ...] = (
         tools.cargo,
         tools.c_compiler,
-        lambda environ: workspace.find(request.start, source=request.source, environ=environ),
+        git.program
+        if request.repository is not None
+        else lambda environ: workspace.find(request.start, source=request.source, environ=environ),
     )
     found = []
     for find in finders:

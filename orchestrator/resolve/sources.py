@@ -5,6 +5,7 @@ Nothing of a source's content or output is ever in a message.
 
 from __future__ import annotations
 
+import io
 import os
 import selectors
 import signal
@@ -55,6 +56,24 @@ def read(source: Secret, folder: Path, environ: Mapping[str, str], *, patience: 
     assert source.command is not None  # noqa: S101 - one of the four is set in a valid stack
     argv, _ = Commands(environ.get("PATH", "")).resolve(source.command, folder)
     return _text(_run(argv, folder, environ, patience), argv[0], "let it print one line, or a private key in PEM")
+
+
+def look(source: Secret, folder: Path, environ: Mapping[str, str]) -> bool:
+    """Tell whether there is a secret to read, False for an optional one that is not; nothing is read or run.
+
+    Raises ResolveError for a source that `read` would refuse before it reads.
+    """
+    if source.optional and not _is_there(source, environ):
+        return False
+    if source.env is not None:
+        _variable(source.env, environ)
+    elif source.file is not None:
+        _check(source.file, private=True)
+    elif source.credential is not None:
+        _check(_credential(source.credential, environ), private=False)
+    elif source.command is not None:
+        Commands(environ.get("PATH", "")).find(source.command[0], folder)
+    return True
 
 
 def _is_there(source: Secret, environ: Mapping[str, str]) -> bool:
@@ -115,17 +134,25 @@ def _is_pem(lines: list[str]) -> bool:
 
 def _content(path: Path, *, private: bool) -> bytes:
     """Return what a file holds; a `private` one must be the user's alone. Raises ResolveError."""
+    with _opened(path) as file:
+        _check_file(path, os.fstat(file.fileno()), private=private)
+        return file.read(MOST_BYTES + 1)
+
+
+def _check(path: Path, *, private: bool) -> None:
+    with _opened(path) as file:
+        _check_file(path, os.fstat(file.fileno()), private=private)
+
+
+def _opened(path: Path) -> io.FileIO:
     try:
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ResolveError(f"{path} cannot be read: {error.strerror}", hint="check its path, owner and mode") from None
-    try:
-        _check_file(path, os.fstat(descriptor), private=private)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MOST_BYTES + 1)
-    finally:
-        os.close(descriptor)
+        return io.FileIO(str(path), opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC))
+    except IsADirectoryError:
+        raise ResolveError(f"{path} is not a regular file", hint="name a file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise ResolveError(f"{path} cannot be read: {reason}", hint="check its path, owner and mode") from None
 
 
 def _check_file(path: Path, found: os.stat_result, *, private: bool) -> None:

@@ -64,8 +64,8 @@ class Vault:
             ResolveError: a secret cannot be had; shows all of them.
             StackError: with the values in it a config breaks a rule of the stack file.
         """
-        tables = {name: table for name, table in self._tables() if templates.names(table)}
-        self._read({secret for table in tables.values() for secret in templates.names(table)})
+        tables = {name: table for name, table in _tables(self._stack) if templates.names(table)}
+        self._read(needed(self._stack))
         texts = {
             name: configs.rendered({key: templates.filled(value, self._values) for key, value in table.items()})
             for name, table in tables.items()
@@ -81,8 +81,14 @@ class Vault:
         """
         return digestkey.digest(digestkey.own(self._home), content)
 
-    def _tables(self) -> Iterator[tuple[str, dict[str, object]]]:
-        for _, name, unit in self._stack.units():
-            config = self._stack.config(name)
-            if config is not None and not (isinstance(unit, Connector) and unit.external):
-                yield name, dict(config.table)
+
+def needed(stack: Stack) -> tuple[str, ...]:
+    """Return the secrets that something which is started refers to, sorted."""
+    return tuple(sorted({name for _, table in _tables(stack) for name in templates.names(table)}))
+
+
+def _tables(stack: Stack) -> Iterator[tuple[str, dict[str, object]]]:
+    for _, name, unit in stack.units():
+        config = stack.config(name)
+        if config is not None and not (isinstance(unit, Connector) and unit.external):
+            yield name, dict(config.table)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.build import BuildRequest, Repository
 from orchestrator.deployment.homes import Home
 from orchestrator.deployment.model import Channel, Deployment, File, Kind, Level, Resources, UnitSpec
-from orchestrator.doctor import cleaners, clock, cores, memory, privileges, processes, sessions, state
+from orchestrator.doctor import cleaners, clock, cores, memory, privileges, processes, secrets, sessions, state, tools
 from orchestrator.doctor.checks import CHECKS, examine
 from orchestrator.doctor.finding import Case, Host, Verdict
+from orchestrator.stack.parts import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -227,3 +230,30 @@ def test_damaged_records_are_a_finding_with_their_cure(root: Path) -> None:
 def test_every_check_that_refuses_an_up_is_told_by_doctor_too() -> None:
     told = {check.name for check in CHECKS if not check.only_up}
     assert {check.name for check in CHECKS if check.before_up} <= told
+
+
+def test_secrets_that_a_start_could_not_have_are_told_with_a_cure(root: Path) -> None:
+    sources = {
+        "here": Secret(env="KEY"),
+        "maybe": Secret(env="NOT_SET", optional=True),
+        "gone": Secret(env="NOT_SET"),
+        "tool": Secret(command=("no-such-program",)),
+    }
+    case = replace(_case(root), environ={"KEY": "hush", "PATH": "/bin"}, secrets=sources)
+
+    assert _told(secrets.secrets, case) == [
+        ("bad", "the secret gone: the variable NOT_SET is not set"),
+        ("bad", "the secret tool: there is no program 'no-such-program' on the PATH"),
+        ("ok", "could be read: here, maybe (optional, empty)"),
+    ]
+
+
+def test_a_source_in_git_needs_git_and_no_workspace_yet(root: Path) -> None:
+    repository = Repository("https://example.org/up", "0" * 40, root / "sources")
+    request = BuildRequest(start=root, store=None, repository=repository)
+    (root / "bin").mkdir()
+    case = replace(_case(root), environ={"PATH": f"{root}/bin"}, build=request)
+
+    messages = [message for verdict, message in _told(tools.toolchain, case) if verdict == "bad"]
+    assert "there is no program git on the PATH" in messages
+    assert not any("no cargo workspace" in message for message in messages)

@@ -172,3 +172,18 @@ def test_an_optional_secret_is_empty_when_there_is_none_and_refused_when_it_is_w
     assert "exited with 1" in _refused(place, command=["false"], optional=True)
     del place.environ["CREDENTIALS_DIRECTORY"]
     assert place.read(credential="key", optional=True) == ""
+
+
+def test_a_look_at_a_source_reads_nothing_and_runs_nothing(place: Place) -> None:
+    def look(**source: Any) -> bool:  # noqa: ANN401 - one of the four
+        return sources.look(Secret.model_validate(source), place.folder, place.environ)
+
+    proof = place.folder / "proof"
+    assert look(command=["touch", str(proof)])
+    assert not proof.exists()
+    assert look(env="KEY")
+    assert look(file=place.file(""))
+    assert not look(env="NOT_SET", optional=True)
+    for wrong in ({"env": "NOT_SET"}, {"file": place.file(HUSH, 0o644)}, {"command": ["no-such"]}, {"credential": "x"}):
+        with pytest.raises(ResolveError):
+            look(**wrong)
