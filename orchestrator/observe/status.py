@@ -10,6 +10,9 @@ from orchestrator.observe.table import duration, render
 _HEAD: Final = ("UNIT", "KIND", "STATE", "LEVEL", "PID", "FOR", "RESTARTS", "CHANNEL")
 _EXPENDABLE: Final = tuple(map(_HEAD.index, ("KIND", "PID", "FOR", "RESTARTS", "LEVEL")))
 _COLOURS: Final = {"up": "32", "finished": "32", "failed": "31", "lost": "31", "stopped": "2"}
+_BEHIND: Final = 1000
+"""Messages that a bot has not read, from which on it is said to be behind."""
+
 _SILENT: Final = 5.0
 """Seconds without a message that are worth a word."""
 
@@ -108,7 +111,19 @@ def _remark(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
     if unit["channel"] is not None:
         return _channel(unit, units)
     parts = [f"on {', '.join(unit['depends_on'])}"] if unit["depends_on"] else []
-    return ", ".join([*parts, "unproven"] if unit["proven"] is False else parts)
+    if unit["proven"] is False:
+        parts.append("unproven")
+    return ", ".join([*parts, *_behind(unit, units)])
+
+
+def _behind(bot: dict[str, Any], units: list[dict[str, Any]]) -> list[str]:
+    """Return a remark for each channel on which a bot has much to read: its own trouble, not the connector's."""
+    links = [(unit["name"], link) for unit in units if unit["channel"] for link in unit["channel"]["bots"]]
+    return [
+        f"{link['lag']} messages behind on {name}"
+        for name, link in links
+        if link["pid"] == bot["pid"] and (link["lag"] or 0) >= _BEHIND
+    ]
 
 
 def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:

@@ -31,6 +31,18 @@ def test_a_stack_reads_as_a_table() -> None:
     ]
 
 
+def test_a_bot_that_does_not_read_is_said_to_be_behind() -> None:
+    links = [{"pid": 1, "written": 9000, "lag": 4821}, {"pid": 2, "written": 9000, "lag": 999}]
+    found = status(
+        unit(level="fresh", channel=channel(bots=links)),
+        unit("slow", "bot", pid=1, depends_on=["bf"]),
+        unit("mm", "bot", pid=2, depends_on=["bf"]),
+    )
+    head, _, slow, mm = _lines(found)
+    assert slow[head.index("CHANNEL") :] == "on bf, 4821 messages behind on bf"
+    assert mm[head.index("CHANNEL") :] == "on bf"
+
+
 @pytest.mark.parametrize(
     ("told", "remark"),
     [
