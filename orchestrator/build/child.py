@@ -6,20 +6,30 @@ import os
 import selectors
 import signal
 import subprocess
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
 from orchestrator.errors import BuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 GRACE: Final = 5.0
 """Seconds between SIGINT and SIGKILL for an interrupted child."""
 
 _CHUNK: Final = 65536
+_FATAL: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+class _EndedError(BaseException):
+    """Raised where a signal comes that would end this process."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @dataclass(slots=True)
@@ -53,9 +63,45 @@ def run(
     """Run a program in a session of its own and hand over its output line by line; return its exit code.
 
     Whatever ends this call early, Ctrl-C first of all, ends the program and its group: SIGINT, then SIGKILL after
-    GRACE seconds or at the second Ctrl-C. Output that a stray grandchild would send after the program's exit is not
-    waited for. Raises BuildError when the program cannot be started.
+    GRACE seconds or at the second Ctrl-C. So do SIGTERM and SIGHUP, which then end this process as they would have.
+    Output that a stray grandchild would send after the program's exit is not waited for. Raises BuildError when the
+    program cannot be started.
     """
+    with _ending_first():
+        return _run(argv, cwd, env, stdout, stderr)
+
+
+@contextmanager
+def _ending_first() -> Iterator[None]:
+    """Let what goes on here end before a signal ends this process, where nobody else has a handler for it."""
+
+    def end(number: int, _: object) -> None:
+        raise _EndedError(number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        taken = [number for number in _FATAL if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, end)
+    fatal = None
+    try:
+        yield
+    except _EndedError as ended:
+        fatal = ended.number
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+        if fatal is not None:
+            os.kill(os.getpid(), fatal)
+
+
+def _run(
+    argv: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str],
+    stdout: Callable[[str], None],
+    stderr: Callable[[str], None],
+) -> int:
     try:
         process = subprocess.Popen(
             argv,

@@ -88,6 +88,24 @@ def test_an_error_in_the_reader_ends_the_child(tmp_path: Path) -> None:
     assert not alive(pid[0])
 
 
+WAITING = """
+import os, sys
+from pathlib import Path
+from orchestrator.build import child
+child.run(["sh", "-c", "echo $$ > pid; exec sleep 600"], cwd=Path.cwd(), env=os.environ, stdout=print, stderr=print)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_caller_ends_the_child_first(tmp_path: Path, number: signal.Signals) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-c", WAITING], env=environ, cwd=tmp_path) as caller:
+        until(lambda: written(tmp_path / "pid"))
+        caller.send_signal(number)
+        assert caller.wait(DEADLINE) == -number
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
 CTRL_C = """
 import os, sys
 from pathlib import Path
