@@ -18,7 +18,7 @@ def command(stack: str | None, since: int | None, form: str) -> int:
     """List each up, down, halt and resume of a stack: who, from which commit, how long, and what the others waited for.
 
     A commit with + had changes beside it. The path names the units in whose order a start or a stop took its time, each
-    with the time that it alone cost. JSON is an object a line: at, what, user, commit, dirty, plan (null), reason,
+    with the time that it alone cost. JSON is an object a line: at, what, user, commit, dirty, plan, reason,
     seconds, blocked (units that an up did not bring there) and path (unit, seconds).
     """
     from orchestrator.observe import history  # noqa: PLC0415 - sqlite, which help and completion need not pay

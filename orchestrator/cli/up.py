@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
 @click.option("--until-logout", is_flag=True, help="The channels may go with this user's logout.")
 @click.option("--locked", is_flag=True, help="Refuse what differs from the lock file, before anything is touched.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Do exactly what this plan says, or refuse.",
+)
 @times.timeout
 def command(
     names: tuple[str, ...],
@@ -42,6 +48,7 @@ def command(
     no_build: bool,
     until_logout: bool,
     locked: bool,
+    plan_file: Path | None,
     timeout: float | None,
 ) -> int:
     """Start a stack, or change a running one to what its file says.
@@ -50,9 +57,15 @@ def command(
     running stack only what differs is touched. With units, only those and what they need are brought in and started.
     Exits 5 when a unit did not reach its target; what runs is left running. Ctrl-C stops what this `up` started.
     """
-    from orchestrator.engine import ascent, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
+    from orchestrator.deployment import planfile  # noqa: PLC0415 - not for help
+    from orchestrator.engine import ascent, planning, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
 
     begun = time.monotonic()
+    planned = None if plan_file is None else planfile.read(plan_file)
+    if planned is not None and (foreground or len(names) > 1):
+        raise UsageError("--plan is about a whole stack", hint="leave out units and --foreground")
+    if planned is not None and not names and stack is None:
+        names = (planned.file,)
     file, units = arguments.file_of(names, stack)
     loaded = load(file, os.environ)
     _check(units, loaded, named=stack is not None or len(units) < len(names))
@@ -72,6 +85,8 @@ def command(
         terminal.say(f"warning: {warning}")
     if foreground:
         ascent.stay(prepared, environ=os.environ)
+    if planned is not None and plan_file is not None:
+        planfile.refuse_another(planned, planning.compared(prepared.deployment, prepared.configs, home), plan_file)
     chosen = _chosen(prepared.deployment, units)
     watch = climbing.Watch("up", chosen)
     try:
@@ -80,6 +95,7 @@ def command(
             environ=os.environ,
             only=units or None,
             timeout=timeout,
+            plan=None if planned is None else planfile.digest(planned),
             heard=watch.hear,
             interrupted=watch.interrupted,
         )

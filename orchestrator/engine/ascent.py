@@ -29,6 +29,7 @@ def up(
     environ: Mapping[str, str],
     only: Sequence[str] | None = None,
     timeout: float | None = None,
+    plan: str | None = None,
     heard: Callable[[dict[str, Any]], None] = lambda _: None,
     interrupted: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def up(
         environ: the caller's environment, for a supervisor that has to be started.
         only: the units that are brought in and started, with what they need; None for all.
         timeout: seconds to wait for the units; None for each unit's own bound.
+        plan: the digest of the plan that was reviewed, for the journal.
         heard: takes each event of the supervisor (`unit`, `what`, `text`, `at`).
         interrupted: called at Ctrl-C, before what this call started is stopped.
 
@@ -54,7 +56,7 @@ def up(
     by = attribution.by(environ, Path(deployment.file))
     with _reached(home, environ) as client:
         render(preparation)
-        params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout, "by": by}
+        params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout, "by": by, "plan": plan}
         try:
             result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
         except KeyboardInterrupt:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.build import CONNECTOR, BuildRequest, BuildResult, Program, Repository, StoredBinary
 from orchestrator.deployment import codec
+from orchestrator.deployment.changes import UNBUILT
 from orchestrator.deployment.model import Deployment
 from orchestrator.errors import BuildError
 from orchestrator.stack.model import SIM, Connector
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.stack.model import Bot, Service, Stack
+
+UNBUILT_FOLDER: Final = "unbuilt"
+"""Stands for the digest in the path of a binary that is not there yet."""
 
 
 def program_of(unit: Connector | Service | Bot) -> Program | None:
@@ -68,6 +72,30 @@ def reuse(stack: Stack, *, home: StackHome) -> BuildResult | None:
     for program in request.programs:
         units = [name for _, name, unit in stack.units() if program_of(unit) == program]
         binaries[program] = _verified(next(_candidates(program, units, deployed, home), None), program)
+    return BuildResult(
+        binaries=MappingProxyType(binaries),
+        features=request.features,
+        workspace=request.source or request.start,
+        seconds=0.0,
+        rebuilt=False,
+    )
+
+
+def expected(stack: Stack, *, home: StackHome) -> BuildResult | None:
+    """Return the binaries of an earlier build as `reuse` does; one that there is none of has no digest yet.
+
+    Raises BuildError when the bytes of a stored one have changed.
+    """
+    request = build_request(stack, home=home)
+    if request is None:
+        return None
+    deployed = _deployed(home)
+    binaries = {}
+    for program in request.programs:
+        units = [name for _, name, unit in stack.units() if program_of(unit) == program]
+        stored = next(_candidates(program, units, deployed, home), None)
+        unbuilt = StoredBinary(home.binaries / UNBUILT_FOLDER / (program.binary or program.package), UNBUILT)
+        binaries[program] = unbuilt if stored is None else _verified(stored, program)
     return BuildResult(
         binaries=MappingProxyType(binaries),
         features=request.features,

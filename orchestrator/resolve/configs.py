@@ -38,6 +38,10 @@ class Configs:
         """Keep a config that holds secrets, by a digest that tells nothing of them."""
         return self._file(name, content, digest)
 
+    def kept(self, path: str) -> bytes | None:
+        """Return the content that is to lie at a path, None for one of which nothing is known."""
+        return self._contents.get(Path(path))
+
     def write(self) -> None:
         """Write what was rendered and is not there, or not whole. Raises RefusedError when that is impossible."""
         for path, content in self._contents.items():

@@ -41,7 +41,7 @@ _BY_NAME: Final = frozenset({*SECTIONS, "secrets", "env", "depends_on", "config"
 
 _SECTION: Final = {Kind.CONNECTOR: "connectors", Kind.SERVICE: "services", Kind.BOT: "bots"}
 _UNIT_KEY: Final = 3
-_PUBLIC_ENV: Final = frozenset(
+PUBLIC_ENV: Final = frozenset(
     {"RUST_LOG", "RUST_BACKTRACE", "NO_COLOR", "IOX2_LOG_LEVEL", "TOKIO_WORKER_THREADS", "SSL_CERT_FILE"}
 )
 """Variables that the connector and its libraries read, and that are no secret."""
@@ -191,17 +191,18 @@ def _is_public(value: object, parts: tuple[str, ...], origin: _Origin) -> bool:
     if parts == ("source", "git"):
         return isinstance(value, str) and is_public_url(value)
     if "env" in parts[:-1]:
-        return key in _PUBLIC_ENV
+        return key in PUBLIC_ENV
     if parts[0] not in SECTIONS or parts[2:3] != ("config",):
         return False
     if len(parts) == _UNIT_KEY:
         return isinstance(value, str) and value.endswith(".toml")
     if origin.is_simulated(parts):
         return True
-    return key in origin.public and ("://" not in str(value) or _is_plain_url(str(value)))
+    return key in origin.public and ("://" not in str(value) or is_plain_url(str(value)))
 
 
-def _is_plain_url(text: str) -> bool:
+def is_plain_url(text: str) -> bool:
+    """Tell whether a URL of an exchange has nothing in it that could be a key."""
     scheme, separator, rest = text.partition("://")
     return bool(separator) and scheme in {"ws", "wss", "http", "https"} and not set("@?#$").intersection(rest)
 

@@ -105,7 +105,7 @@ class Operations:
         self._begun[connection] = was_down
         try:
             with listening(supervisor, connection):
-                self.bring_in(deployment, only, asked_by(params))
+                self.bring_in(deployment, only, asked_by(params), plan=params.get("plan"))
                 settlement = await self.settle(specs, timeout)
         finally:
             self._applying = None
@@ -117,10 +117,13 @@ class Operations:
             "units": supervisor.describe(),
         }
 
-    def bring_in(self, deployment: Deployment, only: Sequence[str] | None, by: dict[str, Any]) -> None:
-        """Bring a deployment in for somebody, who is journaled. Raises RefusedError."""
+    def bring_in(
+        self, deployment: Deployment, only: Sequence[str] | None, by: dict[str, Any], *, plan: object = None
+    ) -> None:
+        """Bring a deployment in for somebody, who is journaled with the plan's digest. Raises RefusedError."""
         named = None if only is None else list(only)
-        data = {**by, "plan": None, "file": deployment.file, "only": named, "edges": edges(deployment.units)}
+        reviewed = plan if isinstance(plan, str) else None
+        data = {**by, "plan": reviewed, "file": deployment.file, "only": named, "edges": edges(deployment.units)}
         self._supervisor.note(None, "up", told(by), data)
         self._supervisor.apply(deployment, only=only)
 

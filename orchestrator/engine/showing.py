@@ -1,0 +1,96 @@
+"""Values of configs and environments as a plan shows them: what may hold a secret by a keyed digest."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.deployment import digestkey
+from orchestrator.deployment.changes import Shown
+from orchestrator.deployment.model import Kind
+from orchestrator.stack.canonical import PUBLIC_ENV, is_plain_url
+from orchestrator.stack.model import SIM
+from orchestrator.venue.models import PUBLIC
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.model import Deployment
+
+_SHOWN: Final = 8
+_OUR_OWN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"})
+_UNKNOWN: Final = "?"
+
+Read = Callable[[str], bytes | None]
+
+
+def shown(key: bytes, read: Read, *deployments: Deployment | None) -> Shown:
+    """Return how values of these deployments may be shown.
+
+    Args:
+        key: digests are made with it.
+        read: returns the content of a config by its path, None where there is none.
+        deployments: tell which config is whose.
+    """
+
+    def hidden(text: str) -> str:
+        return f"#{digestkey.digest(key, text.encode())[:_SHOWN]}"
+
+    def variable(name: str, value: str) -> str:
+        return value if name in PUBLIC_ENV or name in _OUR_OWN else hidden(value)
+
+    open_ones = {
+        file.path
+        for deployment in deployments
+        if deployment is not None
+        for unit in deployment.units
+        for place, file in enumerate(unit.files)
+        # a simulator has no secrets, and the second config is iceoryx2's
+        if unit.type == SIM or place > 0 or (unit.kind is not Kind.CONNECTOR and Path(file.path).stem[:8] == "channel-")
+    }
+    return Shown(variable, hidden, _Tables(read, hidden, open_ones))
+
+
+class _Tables(Mapping[str, Mapping[str, str]]):
+    """Configs by path, read when somebody asks."""
+
+    def __init__(self, read: Read, hidden: Callable[[str], str], open_ones: set[str]) -> None:
+        self._read = read
+        self._hidden = hidden
+        self._open = open_ones
+        self._known: dict[str, dict[str, str] | None] = {}
+
+    def __getitem__(self, path: str) -> Mapping[str, str]:
+        if path not in self._known:
+            self._known[path] = self._table(path)
+        table = self._known[path]
+        if table is None:
+            raise KeyError(path)
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _table(self, path: str) -> dict[str, str] | None:
+        content = self._read(path)
+        if content is None:
+            return None
+        try:
+            table = tomllib.loads(content.decode())
+        except ValueError:
+            return None
+        return dict(self._shown(table, "", is_open=path in self._open))
+
+    def _shown(self, table: Mapping[str, object], above: str, *, is_open: bool) -> Iterator[tuple[str, str]]:
+        for name, value in table.items():
+            place = f"{above}{name}"
+            if isinstance(value, dict):
+                yield from self._shown(value, f"{place}.", is_open=is_open)
+                continue
+            text = json.dumps(value, ensure_ascii=False, default=str)
+            is_public = is_open or (name in PUBLIC and ("://" not in text or is_plain_url(str(value))))
+            yield place, "" if value == "" else text if is_public else self._hidden(text)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.deployment import planfile
+from orchestrator.deployment.changes import Change, Shown
+from orchestrator.deployment.model import File
+from orchestrator.deployment.plan import Action, Blackout, Plan, Process, plan
+from orchestrator.errors import RefusedError, UsageError
+from tests.supervise.specs import bot, connector, deployment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.deployment.model import UnitSpec
+
+BF = replace(
+    connector("bf"), type="binancefutures", files=(File("/c/bf-aa.toml", "aa" * 32),), argv=("/bin/bf", "/c/bf-aa.toml")
+)
+MM = bot("mm", "bf")
+TABLES = {
+    "/c/bf-aa.toml": {"api_key": "#1111", "order_prefix": '"a"'},
+    "/c/bf-bb.toml": {"api_key": "#2222", "order_prefix": '"a"', "stream_url": '"wss://x"'},
+    "/c/bf-cc.toml": {"order_prefix": '"a"'},
+}
+SHOWN = Shown(lambda name, value: value if name == "RUST_LOG" else "#hid", lambda _: "#hid", TABLES)
+
+
+def _config(unit: UnitSpec, digest: str) -> UnitSpec:
+    path = f"/c/bf-{digest}.toml"
+    return replace(unit, files=(File(path, digest * 32),), argv=(unit.argv[0], path))
+
+
+def _plan(old: tuple[UnitSpec, ...], new: tuple[UnitSpec, ...], alive: tuple[str, ...] = ("bf", "mm")) -> Plan:
+    return plan(
+        deployment(*old) if old else None,
+        deployment(*new),
+        alive=alive,
+        shown=SHOWN,
+        digests=("0", "1"),
+        blackouts={"bf": Blackout(0.1, 0.2, 3)},
+    )
+
+
+def test_nothing_changes_between_equal_deployments() -> None:
+    made = _plan((BF, MM), (BF, MM))
+
+    assert made.is_empty
+    assert {step.process for step in made.steps} == {Process.RUNS}
+
+
+def test_a_config_is_compared_by_key_and_its_path_is_no_change() -> None:
+    bf, mm = _plan((BF, MM), (_config(BF, "bb"), MM)).steps
+
+    assert bf.changes == (
+        Change("config.api_key", "#1111", "#2222", restarts=True),
+        Change("config.stream_url", None, '"wss://x"', restarts=True),
+    )
+    assert (bf.action, bf.process, bf.dark, bf.cancels, bf.grace) == (Action.CHANGE, Process.RESTARTS, True, True, 5.0)
+    assert bf.blackout == Blackout(0.1, 0.2, 3)
+    assert (mm.action, mm.process, mm.reason, mm.dark) == (Action.RESTART, Process.RESTARTS, "bf restarts", True)
+
+
+def test_a_config_that_cannot_be_read_is_told_by_digest() -> None:
+    bf, _ = _plan((BF, MM), (_config(BF, "dd"), MM)).steps
+
+    assert bf.changes == (Change("config", "aaaaaaaa", "dddddddd", restarts=True),)
+    assert bf.cancels
+
+
+def test_a_connector_without_a_key_cancels_nothing() -> None:
+    assert [step.cancels for step in _plan((), (_config(BF, "cc"),), ()).steps] == [False]
+    assert [step.cancels for step in _plan((), (BF,), ()).steps] == [True]
+
+
+def test_variables_are_shown_by_digest_unless_they_are_known_to_be_public() -> None:
+    new = replace(MM, env=(("RUST_LOG", "debug"), ("TOKEN", "hunter2")))
+    step = _plan((BF, replace(MM, env=(("RUST_LOG", "info"),))), (BF, new)).steps[1]
+
+    assert step.changes == (
+        Change("env.RUST_LOG", "info", "debug", restarts=True),
+        Change("env.TOKEN", None, "#hid", restarts=True),
+    )
+
+
+def test_what_a_running_process_can_take_up_does_not_restart_it() -> None:
+    step = _plan((BF, MM), (BF, replace(MM, grace=7.0))).steps[1]
+
+    assert (step.action, step.process) == (Action.CHANGE, Process.RUNS)
+    assert step.changes == (Change("grace", "60.0", "7.0", restarts=False),)
+
+
+def test_a_removed_connector_takes_its_channel_with_it() -> None:
+    mm, bf = _plan((BF, MM), (replace(MM, depends_on=()),)).steps
+
+    assert (bf.action, bf.process, bf.dark) == (Action.REMOVE, Process.STOPS, True)
+    assert mm.dark
+
+
+def test_what_nothing_runs_of_is_added() -> None:
+    made = _plan((BF, MM), (BF, MM), ())
+
+    assert made.old is None
+    assert {step.action for step in made.steps} == {Action.ADD}
+
+
+def test_a_plan_in_a_file_is_the_same_plan(tmp_path: Path) -> None:
+    made = _plan((BF, MM), (_config(BF, "bb"), MM))
+    file = tmp_path / "a.plan"
+    file.write_text(json.dumps(planfile.as_json(made)))
+
+    assert planfile.read(file) == made
+    planfile.refuse_another(planfile.read(file), replace(made, notes=("a remark",)), file)
+
+
+def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.plan"
+    file.write_text(json.dumps(planfile.as_json(_plan((BF, MM), (_config(BF, "bb"), MM)))).replace("#2222", "#1111"))
+
+    with pytest.raises(RefusedError, match="edited"):
+        planfile.read(file)
+
+
+def test_a_plan_of_a_newer_hftstack_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.plan"
+    file.write_text('{"format": 99, "sealed": ""}')
+
+    with pytest.raises(RefusedError, match="newer hftstack"):
+        planfile.read(file)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "\x00"])
+def test_what_is_no_plan_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "a.plan"
+    file.write_text(text)
+
+    with pytest.raises(UsageError, match="no plan"):
+        planfile.read(file)
+
+
+def test_a_plan_that_the_world_has_left_behind_is_refused_by_what_moved(tmp_path: Path) -> None:
+    file = tmp_path / "a.plan"
+    planned = _plan((BF, MM), (_config(BF, "bb"), MM))
+
+    with pytest.raises(RefusedError, match=r"bf: change \(restarts\) was planned, now keep \(runs on\)"):
+        planfile.refuse_another(planned, _plan((BF, MM), (BF, MM)), file)
+    with pytest.raises(RefusedError, match="what runs has changed"):
+        planfile.refuse_another(planned, replace(planned, old="9"), file)
