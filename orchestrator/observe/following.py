@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.observe import logs
-from orchestrator.observe.output import Output
+from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,9 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.observe.output import Output
 from orchestrator.observe.table import cut
 from orchestrator.supervise import archives
+from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import program
+from orchestrator.supervise import archives, program
+from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,23 +91,27 @@ async def _succeeds(argv: tuple[str, ...], spec: UnitSpec, spared: set[int]) -> 
 
 
 async def _until_logged(pattern: str, log: str) -> None:
-    """Search the log of this start, line by line; a line is looked at once it is complete."""
+    """Search the log of this start, line by line; a line is looked at once it is complete.
+
+    What was rotated is unpacked in a thread. A log of which the beginning is gone has outlived its start: whoever
+    supervised the service then has waited for the line.
+    """
     wanted = re.compile(pattern)
+    output = Output(Path(log))
     offset = 0
     while True:
-        chunk = _read(log, offset)
+        offset, chunk = await _read(output, offset)
         end = chunk.rfind(b"\n") + 1
         complete = chunk[:end] if end or len(chunk) < _CHUNK else chunk
-        if any(wanted.search(line) for line in complete.decode(errors="replace").splitlines()):
+        if output.aged or output.lost or any(map(wanted.search, complete.decode(errors="replace").splitlines())):
             return
-        offset += len(complete)
+        offset -= len(chunk) - len(complete)
         await asyncio.sleep(0 if complete else _BETWEEN)
 
 
-def _read(log: str, offset: int) -> bytes:
-    try:
-        with Path(log).open("rb") as file:
-            file.seek(offset)
-            return file.read(_CHUNK)
-    except OSError:
-        return b""
+async def _read(output: Output, offset: int) -> tuple[int, bytes]:
+    with suppress(OSError):
+        if offset < archives.begin_of(output.log):
+            return await asyncio.to_thread(output.read, offset, _CHUNK)
+        return output.read(offset, _CHUNK)
+    return offset, b""

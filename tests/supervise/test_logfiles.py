@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.observe.output import Output
 from orchestrator.supervise import archives, rotation
 from orchestrator.supervise.logfiles import LogFiles
+from orchestrator.supervise.output import Output
 from tests.supervise.fulldisk import fill
 
 if TYPE_CHECKING:

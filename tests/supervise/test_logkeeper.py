@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.deployment.model import Logs
-from orchestrator.observe.output import Output
 from orchestrator.supervise import archives
 from orchestrator.supervise.logkeeper import LogKeeper
+from orchestrator.supervise.output import Output
 from orchestrator.supervise.process import Process, identity
 from tests.children import until
 from tests.supervise.fulldisk import fill

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.deployment.model import Endpoint, Health, ReadyCheck
+from orchestrator.supervise import archives, rotation
 from orchestrator.supervise.family import children
 from orchestrator.supervise.ready import until_ready
 from tests.supervise.specs import service
@@ -105,3 +106,20 @@ def test_a_line_across_the_border_of_two_reads_is_found(log: Path) -> None:
     with log.open("w") as file:
         file.write("x" * ((1 << 20) - 4) + "\nopen for business\n" + "y" * 200 + "\n")
     assert _reach(ReadyCheck(log="^open for business$"), log)
+
+
+def test_a_line_that_was_rotated_is_found_by_the_next_supervisor(tmp_path: Path) -> None:
+    log = tmp_path / "00000001.log"
+    log.write_text("open\n" + "x\n" * 5000)
+    for _ in range(3):
+        assert list(rotation.rotate(log, most=2000))
+    assert _reach(ReadyCheck(log="^open$"), log)
+    assert log.read_bytes().startswith(bytes(5000))
+
+
+def test_a_log_whose_beginning_is_gone_has_outlived_its_start(tmp_path: Path) -> None:
+    log = tmp_path / "00000001.log"
+    log.write_text("open\n" + "x\n" * 5000)
+    assert list(rotation.rotate(log, most=2000))
+    archives.remove(tmp_path, archives.of_log(log)[0], archives.Fate.AGED)
+    assert _reach(ReadyCheck(log="^open$"), log)

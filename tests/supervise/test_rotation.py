@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.observe.output import Output
 from orchestrator.supervise import archives, rotation
+from orchestrator.supervise.output import Output
 from tests.children import until
 
 if TYPE_CHECKING:

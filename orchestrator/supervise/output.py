@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
@@ -92,6 +90,9 @@ class Output:
 
     def _archived(self, archive: Span) -> bytes:
         """Return what an archive holds; none of it when it is damaged. Raises OSError."""
+        import gzip  # noqa: PLC0415 - for what was rotated only
+        import zlib  # noqa: PLC0415
+
         if self._unpacked is None or self._unpacked[0] != archive:
             packed = archive.path(self.log.parent).read_bytes()
             try:
