@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
-from orchestrator.supervise.archives import Fate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +33,7 @@ def remove_oldest(log: Path, keep: int, reserve: int) -> int:
     folder = log.parent
     live = max(0, log.stat().st_blocks * _BLOCK - reserve)
     sizes: list[tuple[str, int, Span | None]] = [
-        (span.start, span.path(folder).stat().st_size, span)
-        for span in archives.in_folder(folder)
-        if span.fate is Fate.ARCHIVED
+        (span.start, span.path(folder).stat().st_size, span) for span in archives.in_folder(folder) if span.is_archive
     ]
     sizes += [
         (other.stem, other.stat().st_blocks * _BLOCK, None) for other in folder.glob("*.log") if other.stem < log.stem
@@ -46,7 +43,7 @@ def remove_oldest(log: Path, keep: int, reserve: int) -> int:
         if left >= 0:
             break
         if span is not None:
-            archives.remove(folder, span, Fate.AGED)
+            archives.remove(folder, span, early=False)
         else:
             remove_start(folder, start)
         left += size
@@ -71,7 +68,7 @@ def give_way(logs: Path, unit: str) -> tuple[str, int] | None:
         folders += sorted(folder for folder in logs.iterdir() if folder.name != unit)
     for folder in folders:
         for span in archives.in_folder(folder):
-            if span.fate is Fate.ARCHIVED:
-                archives.remove(folder, span, Fate.LOST)
+            if span.is_archive:
+                archives.remove(folder, span, early=True)
                 return folder.name, span.end - span.begin
     return None

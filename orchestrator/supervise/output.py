@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
-from orchestrator.supervise.archives import Fate, Span
+from orchestrator.supervise.archives import Span
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ class Output:
         while True:
             found = archives.of_log(self.log)
             covering = [span for span in found if span.begin <= offset < span.end]
-            archive = next((span for span in covering if span.fate is Fate.ARCHIVED), None)
+            archive = next((span for span in covering if span.is_archive), None)
             if archive is not None:
                 try:
                     data = self._archived(archive)[offset - archive.begin :][:most]
@@ -47,15 +47,15 @@ class Output:
                     continue
                 if data:
                     return offset + len(data), data
-                covering = [Span(archive.start, offset, archive.end, Fate.LOST)]
-            later = min((span.begin for span in found if span.begin > offset), default=None)
-            if covering or later is not None:
-                ends = [span.end for span in covering] or [later or 0]
-                end = min(ends) if later is None else min(*ends, later)
-                if covering and covering[0].fate is Fate.AGED:
-                    self.aged += end - offset
-                else:
-                    self.lost += end - offset
+                covering = [Span(archive.start, offset, archive.end, archive.end - offset)]
+            ahead = [span.begin for span in found if span.begin > offset and (span.is_archive or not covering)]
+            later = min(ahead, default=None)
+            gone = max((span.end for span in covering), default=None)
+            if gone is not None or later is not None:
+                end = min(place for place in (gone, later) if place is not None)
+                lost = end - offset if gone is None else min(end - offset, max(span.lost or 0 for span in covering))
+                self.lost += lost
+                self.aged += end - offset - lost
                 offset = end
                 continue
             end, data = self._live(offset, most)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
-from orchestrator.supervise.archives import UNFINISHED, Fate, Span
+from orchestrator.supervise.archives import UNFINISHED, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def drop(log: Path, *, keep: int) -> int:
         end = _line_end(descriptor, begin, os.fstat(descriptor).st_size - keep)
         if end <= begin:
             return 0
-        span = Span(log.stem, begin, end, Fate.LOST)
+        span = Span(log.stem, begin, end, end - begin)
         try:
             archives.give_up(log.parent, span)
         except OSError:  # no room for the mark before there is room

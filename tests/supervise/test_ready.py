@@ -121,5 +121,5 @@ def test_a_log_whose_beginning_is_gone_has_outlived_its_start(tmp_path: Path) ->
     log = tmp_path / "00000001.log"
     log.write_text("open\n" + "x\n" * 5000)
     assert list(rotation.rotate(log, most=2000))
-    archives.remove(tmp_path, archives.of_log(log)[0], archives.Fate.AGED)
+    archives.remove(tmp_path, archives.of_log(log)[0], early=False)
     assert _reach(ReadyCheck(log="^open$"), log)

@@ -204,7 +204,7 @@ if where == "drop":
     rotation.drop(log, keep=500)
 else:
     Path.unlink = kill
-    archives.remove(log.parent, archives.of_log(log)[0], archives.Fate.AGED)
+    archives.remove(log.parent, archives.of_log(log)[0], early=False)
 """
 
 
@@ -227,3 +227,42 @@ def test_a_kill_while_output_is_given_up_leaves_whole_lines_each_once(tmp_path: 
         assert lines == sorted(set(lines), key=int)
         assert output.lost + output.aged + len(read) == len(data)
         rotation.repair(tmp_path)
+
+
+def test_marks_of_what_is_gone_are_one_however_often_something_goes(tmp_path: Path) -> None:
+    log = tmp_path / "00000001.log"
+    data = b""
+    for number in range(20):
+        with log.open("ab") as file:
+            more = b"".join(b"line %d of %d\n" % (line, number) for line in range(200))
+            file.write(more)
+            data += more
+        if number % 2:
+            rotation.drop(log, keep=300)
+        else:
+            _rotate(log, 1 << 20)
+    for archive in [span for span in archives.of_log(log) if span.is_archive][:-1]:
+        archives.remove(tmp_path, archive, early=False)
+    marks = [span for span in archives.of_log(log) if not span.is_archive]
+    assert [(mark.begin == 0) for mark in marks] == [True, False]
+    output, offset, read = Output(log), 0, b""
+    while True:
+        offset, more = output.read(offset)
+        read += more
+        if not more:
+            break
+    assert data.endswith(read[-300:])
+    assert output.lost == archives.lost_in(tmp_path) == sum(mark.lost or 0 for mark in marks)
+    assert output.lost + output.aged + len(read) == len(data)
+
+
+def test_a_hole_that_nothing_marks_is_skipped_and_counted(tmp_path: Path) -> None:
+    log = tmp_path / "00000001.log"
+    data = _written(log, 50_000)
+    _rotate(log, 100_000)
+    (archive,) = archives.of_log(log)
+    archive.path(tmp_path).unlink()
+    rotation.drop(log, keep=1000)
+    output = Output(log)
+    offset, read = output.read(0)
+    assert (offset, output.lost + len(read)) == (len(data), len(data))
