@@ -62,7 +62,7 @@ def command(
     name = name or (file.stem if file is not None else network)
     file = Path(FOLDER, f"{name}.yaml") if file is None else file
     place = None if source is None else os.path.relpath(source, file.parent)
-    first = template.FirstStack(name, network, chosen, tuple(map(_bot, bots)), place)
+    first = template.FirstStack(name, network, chosen, tuple(_bot(bot, file.parent) for bot in bots), place)
     _check(first)
     _write(file, template.render(first, printable(shlex.quote(str(file)))))
     click.echo(f"wrote {file}: {_summary(first)}")
@@ -98,7 +98,8 @@ def _connector(text: str) -> FirstConnector:
     return FirstConnector(name, kind)
 
 
-def _bot(text: str) -> FirstBot:
+def _bot(text: str, folder: Path) -> FirstBot:
+    """Return a bot that runs in the folder of this command where its command names a file from there."""
     from orchestrator.venue.template import FirstBot  # noqa: PLC0415 - likewise
 
     name, _, line = text.partition(":")
@@ -108,7 +109,11 @@ def _bot(text: str) -> FirstBot:
         argv = ()
     if not argv:
         raise UsageError(f"--bot {text}: not NAME:COMMAND", hint="such as --bot 'mm:python3 bots/mm.py'")
-    return FirstBot(name, () if argv == ("sim",) else argv)
+    if argv == ("sim",):
+        return FirstBot(name, ())
+    here = os.path.relpath(Path(), folder)
+    named = any(not word.startswith((os.sep, "-")) and (os.sep in word or Path(word).is_file()) for word in argv)
+    return FirstBot(name, argv, here if named and here != os.curdir else None)
 
 
 def _check(first: FirstStack) -> None:

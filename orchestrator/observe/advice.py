@@ -20,6 +20,7 @@ _A_UNIT: Final = 8_000_000
 _SHARED: Final = "/dev/shm"  # noqa: S108 - where iceoryx2 puts its segments
 _ANY: Final = frozenset(Kind)
 _CONNECTOR: Final = frozenset({Kind.CONNECTOR})
+_COMMANDS: Final = _ANY - _CONNECTOR
 
 _LOGGED: Final[tuple[tuple[frozenset[Kind], str, str], ...]] = (
     (_CONNECTOR, r"This connector doesn't exist", "its type is not compiled in: name the cargo feature in `features:`"),
@@ -59,6 +60,11 @@ _LOGGED: Final[tuple[tuple[frozenset[Kind], str, str], ...]] = (
         _ANY,
         r"ModuleNotFoundError|ImportError",
         "its Python lacks a module: name the interpreter that has it as the first word of `command:`",
+    ),
+    (
+        _COMMANDS,
+        r"can't open file|No such file or directory",
+        "paths in its `command:` are from its `cwd:`, which is the stack file's folder unless it says otherwise",
     ),
     (_ANY, r"exec: .*(not found|Permission denied)", "the program cannot be executed: is it there, with mode +x?"),
     (_ANY, r"the simulator needs the wheel", "pip install 'hftstack[sim]'"),

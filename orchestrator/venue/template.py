@@ -58,10 +58,14 @@ class FirstConnector:
 
 @dataclass(frozen=True, slots=True)
 class FirstBot:
-    """A bot to be written; it depends on all connectors. No command means the embedded simulator's bot."""
+    """A bot to be written; it depends on all connectors. No command means the embedded simulator's bot.
+
+    `cwd` is where it runs, relative to the file's folder, which is the default.
+    """
 
     name: str
     command: tuple[str, ...]
+    cwd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,8 @@ def _bots(first: FirstStack) -> list[str]:
     for bot in first.bots:
         lines.append(f"  {_key(bot.name)}:")
         lines.append(f"    command: [{', '.join(map(_text, bot.command))}]" if bot.command else "    type: sim")
+        if bot.cwd is not None:
+            lines.append(f"    cwd: {_text(bot.cwd)}    # relative to this file's folder; its command is from there")
         lines.append(f"    depends_on: {needs}")
         lines.append("    restart: {policy: never}    # on-failure: its own exit starts it again")
         lines.append("    stop: {grace: 60s}    # it may flatten its positions first")

@@ -76,6 +76,22 @@ def test_what_has_to_be_quoted_comes_through(machine: Machine) -> None:
     assert stack.bots["mm"].command == ("python3", "-c", 'print("${x} é")', "--yes", "on", "0o17")
 
 
+def test_a_bot_is_found_from_where_init_was_called(machine: Machine) -> None:
+    (machine.folder / "plain.py").touch()
+    bots = ["mm:python3 bots/mm.py", "plain:python3 plain.py", "python:python3 -m pack.mm", "own:/opt/bot --x"]
+    words = [word for bot in bots for word in ("--bot", bot)]
+    done = machine.hftstack("init", "stacks/s.yaml", "--connector", "a:sim", *words)
+    stack = load(machine.folder / "stacks/s.yaml", {})
+
+    assert done.code == 0, done.err
+    assert {name: bot.cwd.resolve() for name, bot in stack.bots.items()} == {
+        "mm": machine.folder,
+        "plain": machine.folder,
+        "python": machine.folder / "stacks",
+        "own": machine.folder / "stacks",
+    }
+
+
 def test_the_source_is_found_from_the_file(machine: Machine) -> None:
     done = machine.hftstack("init", "deep/er/s.yaml", "--connector", "bf:binancefutures", "--source", "up/stream")
 
