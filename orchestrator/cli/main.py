@@ -41,6 +41,8 @@ VERBS: Final = {
     "events": "Show what happened to the units.",
     "gaps": "List every interval without fresh data, and why.",
     "history": "List each up, down and halt: who, from which commit, how long.",
+    "enable": "Install a stack as a service of systemd's.",
+    "disable": "Take out what enable installed.",
     "upgrade": "Give a running stack the supervisor of the hftstack installed now.",
     "probe": "Look at channels from outside, without touching them.",
     "doctor": "Check this machine and the channels for a stack, and say what helps.",

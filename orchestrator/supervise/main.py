@@ -21,7 +21,7 @@ from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import halt, lock, records
 from orchestrator.supervise.attribution import asked_by
 from orchestrator.supervise.operations import Operations
-from orchestrator.supervise.process import MARKER
+from orchestrator.supervise.process import MARKER, die_with
 from orchestrator.supervise.servicemanager import ServiceManager, summary
 from orchestrator.supervise.settlement import settled
 from orchestrator.supervise.supervisor import Supervisor
@@ -49,6 +49,9 @@ def main(argv: list[str], guarded: Guarded) -> int:
     parser.add_argument("--foreground", action="store_true", help="tell events on stderr")
     options = parser.parse_args(argv)
     os.environ.pop(MARKER, None)
+    if ServiceManager(os.environ).listens:
+        # in the guardian's place we would be lost to the service manager, which starts the next guardian itself
+        die_with(guarded.pid)
     sys.setswitchinterval(_HAND_OVER)
     try:
         brought = _brought_in(options.deployment)

@@ -288,6 +288,14 @@ def become_subreaper() -> None:
     libc.prctl(36, 1, 0, 0, 0)
 
 
+def die_with(parent: int) -> None:
+    """Be killed as soon as the parent dies (PR_SET_PDEATHSIG, prctl(2)), also if it has died by now."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(1, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def command_line(pid: int) -> str:
     """Return the command of a process for people, shortened; empty when it cannot be read."""
     try:
