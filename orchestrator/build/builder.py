@@ -28,6 +28,7 @@ def ensure(
     Raises BuildError, with the compiler's errors in full as its detail; KeyboardInterrupt after cargo has ended.
     """
     started = time.monotonic()
+    environ = request.visible(environ)
     environment = _environment(request, environ)
     source = request.source
     if request.repository is not None:

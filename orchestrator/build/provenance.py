@@ -40,6 +40,7 @@ class Provenance:
 
 def examine(request: BuildRequest, *, environ: Mapping[str, str]) -> Provenance:
     """Return what a build of `request` is made of; nothing is built. Raises BuildError."""
+    environ = request.visible(environ)
     environment = {**environ, **request.env}
     source = request.source
     if request.repository is not None:

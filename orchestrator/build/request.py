@@ -52,6 +52,7 @@ class BuildRequest:
         programs: what to build; the features concern CONNECTOR only.
         features: union of the features of all connectors.
         env: `build.env`, over the caller's environment.
+        hidden: variables that cargo, and what it runs of others, must not see: those that hold secrets.
         locked: None means `--locked` wherever a Cargo.lock exists.
         again: compile the programs' own packages even when cargo finds nothing changed.
     """
@@ -66,8 +67,13 @@ class BuildRequest:
     profile: str = "release"
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     rustflags: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
     locked: bool | None = None
     again: bool = False
+
+    def visible(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the caller's environment without what is hidden."""
+        return {key: value for key, value in environ.items() if key not in self.hidden}
 
 
 @dataclass(frozen=True, slots=True)

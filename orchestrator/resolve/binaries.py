@@ -48,6 +48,7 @@ def build_request(stack: Stack, *, home: StackHome) -> BuildRequest | None:
         profile=stack.build.profile,
         env=stack.build.env,
         rustflags=stack.build.rustflags,
+        hidden=frozenset(secret.env for secret in stack.secrets.values() if secret.env is not None),
         locked=stack.build.locked,
     )
 

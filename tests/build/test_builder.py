@@ -233,3 +233,12 @@ def test_what_is_asked_for_again_is_compiled_although_nothing_changed(workspace:
 
     assert not build.ensure(workspace.request(), environ=workspace.environ).rebuilt
     assert build.ensure(replace(workspace.request(), again=True), environ=workspace.environ).rebuilt
+
+
+def test_a_build_script_sees_no_variable_that_holds_a_secret(workspace: Workspace) -> None:
+    seen = 'println!("cargo:rustc-env=SEEN={}", std::env::vars().filter(|(key, _)| key.starts_with("T_")).count());'
+    workspace.write("connector/build.rs", f"fn main() {{ {seen} }}")
+    workspace.write("connector/src/main.rs", 'fn main() { println!("{}", env!("SEEN")); }')
+    request = replace(workspace.request(), hidden=frozenset({"T_SECRET"}))
+    result = build.ensure(request, environ={**workspace.environ, "T_SECRET": "hush", "T_OTHER": "x"})
+    assert output(result.binaries[CONNECTOR].path) == ["1"]

@@ -222,3 +222,13 @@ def test_what_is_filled_in_is_judged_by_the_rules_of_the_file_at_its_places(
     assert "hmac-secret" not in str(caught.value)
     assert "spot" not in "".join(d.message for d in found).replace("binancespot", "")
     assert list(desk.home.configs.iterdir()) == []
+
+
+def test_what_cargo_runs_does_not_see_the_variables_of_secrets(desk: Desk) -> None:
+    desk.write("pem", PEM, 0o600)
+    desk.write("desk.yaml", SPOT)
+    desk.write("st.toml", ST)
+    request = resolve.build_request(venue.load(desk.folder / "desk.yaml", desk.environ), home=desk.home)
+
+    assert request is not None
+    assert request.visible({"KEY": "spot-key", "OTHER": "spot-other", "PATH": "/bin"}) == {"PATH": "/bin"}
