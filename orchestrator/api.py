@@ -60,7 +60,7 @@ class ChannelStatus(TypedDict):
 
 
 class UnitStatus(TypedDict):
-    """A unit. `exit` is negative for a signal, `since` RFC 3339 in UTC; what has no value is None."""
+    """A unit. `exit` is negative for a signal, `since` and `next_start` RFC 3339 in UTC; what has no value is None."""
 
     name: str
     kind: Literal["connector", "bot", "service"]
@@ -81,6 +81,8 @@ class UnitStatus(TypedDict):
     depends_on: list[str]
     unclean: str | None
     log: str | None
+    policy: Literal["never", "on-failure", "always"]
+    next_start: str | None
 
 
 class SupervisorStatus(TypedDict):

@@ -14,7 +14,7 @@ _BEHIND: Final = 1000
 """Messages that a bot has not read, from which on it is said to be behind."""
 
 _SILENT: Final = 5.0
-"""Seconds without a message that are worth a word."""
+"""Seconds without a message that are worth a word, and after a start those in which a bot is not called blind."""
 
 
 def is_well(status: dict[str, Any]) -> bool:
@@ -79,7 +79,7 @@ def _row(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> tuple
         "-" if unit["pid"] is None else str(unit["pid"]),
         "-" if unit["since"] is None else duration(max(0.0, now - seconds(unit["since"]))),
         "-" if unit["restarts"] is None else str(unit["restarts"]),
-        ", ".join(filter(None, ("external" if unit.get("external") else "", _remark(unit, units)))),
+        ", ".join(filter(None, ("external" if unit.get("external") else "", _remark(unit, units, now)))),
     )
 
 
@@ -101,19 +101,31 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).astimezone(UTC).timestamp()
 
 
-def _remark(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
+def _remark(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> str:
     if unit["state"] == "waiting" and unit["waits_for"]:
         return f"waits for {', '.join(unit['waits_for'])}" + (f" ({unit['why']})" if unit["why"] else "")
-    if unit["state"] in {"failed", "backoff", "lost", "stopping", "waiting"} or (unit["why"] and not unit["reached"]):
+    if unit["state"] == "failed":
+        return _failed(unit)
+    if unit["state"] == "backoff" and unit.get("next_start") is not None:
+        return f"{unit['why']}; next start in {duration(max(0.0, seconds(unit['next_start']) - now))}"
+    if unit["state"] in {"backoff", "lost", "stopping", "waiting"} or (unit["why"] and not unit["reached"]):
         return unit["why"] or ""
     if unit["state"] == "stopped":
         return unit["unclean"] or ("" if unit["exit"] is None else f"exit {unit['exit']}")
     if unit["channel"] is not None:
-        return _channel(unit, units)
+        return _channel(unit, units, now)
     parts = [f"on {', '.join(unit['depends_on'])}"] if unit["depends_on"] else []
     if unit["proven"] is False:
         parts.append("unproven")
     return ", ".join([*parts, *_behind(unit, units)])
+
+
+def _failed(unit: dict[str, Any]) -> str:
+    kept = "not restarted, its policy is never" if unit.get("policy") == "never" else ""
+    why = ", ".join(filter(None, (unit["why"] or "", kept)))
+    if "hftstack" in why:
+        return why
+    return f"{why}: hftstack start {unit['name']}" if why else f"hftstack start {unit['name']}"
 
 
 def _behind(bot: dict[str, Any], units: list[dict[str, Any]]) -> list[str]:
@@ -126,7 +138,7 @@ def _behind(bot: dict[str, Any], units: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
+def _channel(unit: dict[str, Any], units: list[dict[str, Any]], now: float) -> str:
     channel = unit["channel"]
     if channel["verdict"] not in {"live", "unverified"}:
         verdict = channel["verdict"] or "not seen yet"
@@ -141,7 +153,9 @@ def _channel(unit: dict[str, Any], units: list[dict[str, Any]]) -> str:
     elif not bots:
         parts.append("no bot")
     elif silent is None or silent > _SILENT:
-        blind = [other["name"] for other in units if unit["name"] in other["depends_on"] and other["kind"] == "bot"]
+        young = silent is None and unit["since"] is not None and now - seconds(unit["since"]) < _SILENT
+        bound = [] if young else [other for other in units if other["kind"] == "bot"]
+        blind = [other["name"] for other in bound if unit["name"] in other["depends_on"]]
         since = "yet" if silent is None else f"for {duration(silent)}"
         parts.append(f"no message {since}" + (f", bot {', '.join(blind)} blind" if blind else ""))
     else:

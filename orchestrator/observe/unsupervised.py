@@ -48,6 +48,8 @@ def status(home: StackHome) -> dict[str, Any]:
                 "unclean": None,
                 "log": _last_log(home, spec.name),
                 "log_lost": _lost(home, spec.name),
+                "policy": spec.restart.policy.value,
+                "next_start": None,
             }
         )
     return {

@@ -70,7 +70,16 @@ def describe(
         "unclean": unit.unclean,
         "log": log,
         "log_lost": log_lost,
+        "policy": spec.restart.policy.value,
+        "next_start": _next_start(unit, now, wall),
     }
+
+
+def _next_start(unit: Unit, now: float, wall: float) -> str | None:
+    """Return when a unit in backoff is started again."""
+    if unit.state is not State.BACKOFF or unit.deadline is None:
+        return None
+    return instant(wall + unit.deadline - now)
 
 
 def _proven(unit: Unit, spec: UnitSpec, watch: Watch) -> bool | None:

@@ -52,3 +52,17 @@ def test_a_corrected_bot_that_was_overdue_is_waited_for_anew(machine: Machine) -
     machine.up()
     assert machine.units()["mm"]["reached"]
     machine.down()
+
+
+def test_status_tells_when_the_next_start_is_and_what_is_not_restarted(machine: Machine) -> None:
+    backoff = {"initial": "50s", "max": "50s", "jitter": 0}
+    machine.write(
+        services={"bad": {"command": ["false"], "restart": {"backoff": backoff}}},
+        bots={"mm": {"command": ["false"]}},
+    )
+    assert machine.hftstack("up", machine.file, "--timeout", "5s").code == 5
+    machine.until_units(lambda units: units["bad"]["state"] == "backoff" and units["mm"]["state"] == "failed")
+    shown = machine.hftstack("status").out
+    assert "exit 1; next start in " in shown
+    assert "exit 1, not restarted, its policy is never: hftstack start mm" in shown
+    machine.down("--now")

@@ -82,7 +82,15 @@ def test_a_bot_that_does_not_read_is_said_to_be_behind() -> None:
         ({"kind": "bot", "depends_on": ["x"], "proven": False}, "on x, unproven"),
         ({"state": "waiting", "reached": False, "waits_for": ["x", "y"]}, "waits for x, y"),
         ({"state": "waiting", "reached": False, "waits_for": ["x"], "why": "x restarted"}, "waits for x (x restarted)"),
-        ({"state": "failed", "reached": False, "why": "exit 1"}, "exit 1"),
+        ({"state": "failed", "reached": False, "why": "exit 1"}, "exit 1: hftstack start bf"),
+        (
+            {"state": "failed", "reached": False, "why": "SIGKILL", "policy": "never"},
+            "SIGKILL, not restarted, its policy is never: hftstack start bf",
+        ),
+        (
+            {"state": "backoff", "reached": False, "why": "SIGKILL", "next_start": "2026-03-01T14:05:06.400Z"},
+            "SIGKILL; next start in 6.4 s",
+        ),
         ({"state": "backoff", "reached": False, "why": "exit 1", "channel": channel()}, "exit 1"),
         ({"state": "stopped", "exit": 0}, "exit 0"),
         ({"state": "stopped", "unclean": "SIGKILL after 5 s"}, "SIGKILL after 5 s"),
@@ -112,6 +120,13 @@ def test_a_silent_channel_names_the_bots_that_are_blind() -> None:
     )
 
     assert rows[1].endswith("no message for 20 s, bot mm blind")
+
+
+def test_a_channel_that_was_just_opened_makes_no_bot_blind_yet() -> None:
+    bf = unit(channel=channel(silent=None), since="2026-03-01T14:04:57.000Z")
+    rows = _lines(status(bf, unit("mm", "bot", depends_on=["bf"])))
+
+    assert rows[1].endswith("no message yet")
 
 
 def test_a_unit_that_does_not_run_has_no_pid_and_no_level() -> None:
