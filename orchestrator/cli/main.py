@@ -27,6 +27,7 @@ VERBS: Final = {
     "build": "Build what the stack needs with cargo.",
     "lock": "Write down what the stack was reviewed with.",
     "plan": "Show what `up` would do to each unit and to trading.",
+    "diff": "Show what a change between two git revisions would do.",
     "up": "Start a stack, or change a running one to what its file says.",
     "down": "Stop a stack: bots first, then connectors, nothing left behind.",
     "start": "Start units and what they need.",

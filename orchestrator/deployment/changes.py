@@ -13,6 +13,9 @@ from orchestrator.deployment.model import UnitSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+UNBUILT_FOLDER: Final = "unbuilt"
+"""Stands for the digest in the path of a binary that is not there yet."""
+
 UNBUILT: Final = ""
 """The digest of a binary that is not there yet."""
 
@@ -77,8 +80,9 @@ def _between(name: str, old: Mapping[str, str], new: Mapping[str, str], *, resta
 def _argv(unit: UnitSpec) -> dict[str, str]:
     """Return the words; a path that holds a digest stands for what the digest tells by itself."""
     known = {file.path: "(config)" for file in unit.files}
-    if unit.executable is not None and unit.executable.sha256 in unit.executable.path:
-        known[unit.executable.path] = "(binary)"
+    stored = unit.executable
+    if stored is not None and {stored.sha256, UNBUILT_FOLDER}.intersection(stored.path.strip("/").split("/")):
+        known[stored.path] = "(binary)"
     return {"": json.dumps([known.get(word, word) for word in unit.argv], ensure_ascii=False)}
 
 

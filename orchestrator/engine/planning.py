@@ -57,7 +57,7 @@ def planned(
     binaries = expected(stack, home=home) if build is None or request is None else build(request)
     configs = Configs(home.configs)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
-    notes = [*_unbuilt(deployment, binaries, asked=build is not None), *map(_ignored, stack.ignored)]
+    notes = [*_unbuilt(deployment, binaries, asked=build is not None), *map(ignored, stack.ignored)]
     latched = halt.latched(home)
     if latched is not None:
         notes.append(f"the stack is halted ({latched.reason}): `up` is refused until `hftstack resume`")
@@ -126,5 +126,6 @@ def _unbuilt(deployment: Deployment, binaries: BuildResult | None, *, asked: boo
     return ["nothing was built: binaries are those of an earlier build, `up` asks cargo first (plan --build does too)"]
 
 
-def _ignored(remark: Diagnostic) -> str:
+def ignored(remark: Diagnostic) -> str:
+    """Return a rule that the stack file gives a reason to live with."""
     return f"ignored: {remark.rule} at {remark.file}:{remark.line}: {remark.ignored}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment
 
 _SHOWN: Final = 8
+_REFERENCE: Final = re.compile(r"\$\{secret:[A-Za-z0-9_.-]+\}")
 _OUR_OWN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"})
-_UNKNOWN: Final = "?"
 
 Read = Callable[[str], bytes | None]
 
@@ -92,5 +93,8 @@ class _Tables(Mapping[str, Mapping[str, str]]):
                 yield from self._shown(value, f"{place}.", is_open=is_open)
                 continue
             text = json.dumps(value, ensure_ascii=False, default=str)
+            if isinstance(value, str) and _REFERENCE.fullmatch(value):
+                yield place, str(value)
+                continue
             is_public = is_open or (name in PUBLIC and ("://" not in text or is_plain_url(str(value))))
             yield place, "" if value == "" else text if is_public else self._hidden(text)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.build import CONNECTOR, BuildRequest, BuildResult, Program, Repository, StoredBinary
 from orchestrator.deployment import codec
-from orchestrator.deployment.changes import UNBUILT
+from orchestrator.deployment.changes import UNBUILT, UNBUILT_FOLDER
 from orchestrator.deployment.model import Deployment
 from orchestrator.errors import BuildError
 from orchestrator.stack.model import SIM, Connector
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.stack.model import Bot, Service, Stack
-
-UNBUILT_FOLDER: Final = "unbuilt"
-"""Stands for the digest in the path of a binary that is not there yet."""
 
 
 def program_of(unit: Connector | Service | Bot) -> Program | None:

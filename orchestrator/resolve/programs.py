@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -63,7 +62,7 @@ class Programs:
     def _simulator(self, *arguments: str) -> tuple[tuple[str, ...], File]:
         if not sys.executable:
             raise ResolveError("Python does not know its own path", hint="start hftstack by its full path")
-        if importlib.util.find_spec("iceoryx2") is None:
+        if not self._commands.has_module("iceoryx2"):
             raise ResolveError("the simulator needs the package iceoryx2", hint="pip install 'hftstack[sim]'")
         python = Path(sys.executable)
         return (str(python), *SIMULATOR, *arguments), self._commands.file(python)

@@ -36,6 +36,7 @@ def resolve(
     environ: Mapping[str, str],
     configs: Configs | None = None,
     secrets: bool = True,
+    commands: Commands | None = None,
 ) -> Deployment:
     """Resolve a loaded stack. Nothing is written but, the first time, the home's key.
 
@@ -46,6 +47,7 @@ def resolve(
         environ: the caller's environment: its PATH finds programs, and units inherit a few of its variables.
         configs: takes the configs, for its caller to write; they lie in `home.configs`.
         secrets: whether secrets are read. Without it configs are known as they are written, for who has no secrets.
+        commands: finds programs, by default on this machine.
 
     Raises:
         ResolveError: a command, a URL, a variable or a secret does not fit; shows every unit that has such a fault,
@@ -59,7 +61,7 @@ def resolve(
     configs = Configs(home.configs) if configs is None else configs
     vault = Vault(stack, environ, home.home)
     confidential = vault.rendered() if secrets else {}
-    commands = Commands(environ.get("PATH", ""))
+    commands = Commands(environ.get("PATH", "")) if commands is None else commands
     programs = Programs(commands, binaries)
     hooks = HookPrograms(commands, stack.file.parent, environ)
     channel_config = _channel_config(stack, configs)

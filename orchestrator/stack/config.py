@@ -31,13 +31,13 @@ _PLACE: Final = re.compile(r" \(at (?:line ([0-9]+), column ([0-9]+)|end of docu
 _QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"|\([^)]*\)")
 
 
-def read(path: Path) -> Config:
+def read(path: Path, files: textfile.Files | None = None) -> Config:
     """Return the TOML file at `path`.
 
     Raises:
         textfile.UnreadableError: there is no text to be had, or it is not TOML.
     """
-    content = textfile.read(path, MOST_BYTES)
+    content = (files or textfile.Disk()).read(path, MOST_BYTES)
     text = textfile.decode(content)
     try:
         table = tomllib.loads(text)
@@ -84,12 +84,14 @@ class Reader:
         folder: the stack file's folder, absolute.
         shown: the same folder as its user named it.
         document: the stack file, which knows what a path was written as.
+        files: where configs are read.
     """
 
-    def __init__(self, folder: Path, shown: Path, document: Document) -> None:
+    def __init__(self, folder: Path, shown: Path, document: Document, files: textfile.Files) -> None:
         self._folder = folder
         self._shown = shown
         self._document = document
+        self._source = files
         self._files: dict[Path, Config | textfile.UnreadableError] = {}
         self._reported: set[Path] = set()
         self._texts: dict[Path, TomlFile] = {}
@@ -140,7 +142,7 @@ class Reader:
         outcome = self._files.get(path)
         if outcome is None:
             try:
-                outcome = read(path)
+                outcome = read(path, self._source)
             except textfile.UnreadableError as error:
                 outcome = error
             self._files[path] = outcome

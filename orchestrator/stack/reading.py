@@ -31,9 +31,9 @@ MOST_BYTES: Final = 4 << 20
 """A thousand connectors take 0.3 MiB."""
 
 
-def _read(path: Path, contents: dict[Path, bytes]) -> Document:
+def _read(path: Path, contents: dict[Path, bytes], files: textfile.Files) -> Document:
     file = printable(str(path))
-    content = textfile.read(path, MOST_BYTES)
+    content = files.read(path, MOST_BYTES)
     contents[Path(os.path.abspath(path))] = content  # noqa: PTH100 - as its user named it: links are not followed
     try:
         document = loader.parse(file, textfile.decode(content))
@@ -67,7 +67,7 @@ def _configs(data: Mapping[str, object], reader: Reader) -> Iterator[Finding | D
                 yield from reader.mistakes(unit["config"], json_pointer.join((section, name, "config")))
 
 
-def _folders(data: Mapping[str, object], document: Document) -> Iterator[Finding]:
+def _folders(data: Mapping[str, object], document: Document, files: textfile.Files) -> Iterator[Finding]:
     """Find the working directories that do not exist; the source is the build's, a reviewer need not have it."""
     places: list[tuple[str, object]] = []
     for section in SECTIONS:
@@ -81,7 +81,7 @@ def _folders(data: Mapping[str, object], document: Document) -> Iterator[Finding
     for pointer, value in places:
         if isinstance(value, str) and value and not value.startswith("~"):
             path = merging.absolute(document.folder, Path(value))
-            if not os.path.isdir(path):  # noqa: PTH112 - a name that is too long raises from Path.is_dir
+            if not files.has_folder(path):
                 message = f"{document.path(pointer, path)}: there is no such directory"
                 yield Finding(pointer, message, "create it, or correct the path", "directory-missing")
 
@@ -159,14 +159,14 @@ def document_at(path: Path) -> Document:
     Raises:
         StackError: there is no document to be had.
     """
-    return _document(path, {})
+    return _document(path, {}, textfile.Disk())
 
 
-def _document(path: Path, contents: dict[Path, bytes]) -> Document:
+def _document(path: Path, contents: dict[Path, bytes], files: textfile.Files) -> Document:
     """Return what the stack file at `path` says, and put the bytes of each file that says it into `contents`."""
 
     def read(path: Path) -> Document:
-        return _read(path, contents)
+        return _read(path, contents, files)
 
     try:
         return inheritance.complete(read(path), path, read)
@@ -175,10 +175,10 @@ def _document(path: Path, contents: dict[Path, bytes]) -> Document:
 
 
 @uncollected()
-def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
+def load(path: Path, environ: Mapping[str, str], check: Check | None, files: textfile.Files) -> Stack:
     """Read, check and merge the stack file at `path`; see `orchestrator.stack.load`."""
     contents: dict[Path, bytes] = {}
-    document = _document(path, contents)
+    document = _document(path, contents, files)
     mistakes = _Mistakes(document)
     if not isinstance(document.data, dict):
         if not document.faulty:
@@ -192,9 +192,9 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None) -> Stack:
     mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))
     mistakes.add(rules.check(data))
-    reader = Reader(file.parent, path.parent, document)
+    reader = Reader(file.parent, path.parent, document, files)
     mistakes.add(_configs(data, reader), cover=True)
-    mistakes.add(_folders(data, document))
+    mistakes.add(_folders(data, document, files))
     draft = _draft(data, reader)
     mistakes.add(secrets.check(draft))
     if check is not None:

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Files(Protocol):
+    """Where the files of a stack are: on disk, or in a revision."""
+
+    def read(self, path: Path, most: int) -> bytes:
+        """Return the bytes of the file at an absolute or relative path, as `textfile.read` does."""
+
+    def has_folder(self, path: Path) -> bool:
+        """Tell whether there is a folder at an absolute path."""
+
+
+class Disk:
+    """The files that are there now."""
+
+    def read(self, path: Path, most: int) -> bytes:
+        """Return the bytes of a file. Raises UnreadableError."""
+        return read(path, most)
+
+    def has_folder(self, path: Path) -> bool:
+        """Tell whether there is a folder."""
+        return os.path.isdir(path)  # noqa: PTH112 - a name that is too long raises from Path.is_dir
 
 
 class UnreadableError(Exception):

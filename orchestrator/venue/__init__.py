@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.stack.model import Stack
+    from orchestrator.stack.textfile import Files
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Stack:
+def load(path: Path, environ: Mapping[str, str], *, files: Files | None = None) -> Stack:
     """Read the stack file at `path` and judge it as a trading configuration; `Stack.warnings` is the rest.
+
+    `files` is where it is read, by default the disk.
 
     Raises:
         StackError: holds every mistake of the file and of the config files that it names.
     """
     from orchestrator.venue.check import check  # noqa: PLC0415 - pydantic costs 200 ms; only a load pays
 
-    return stack.load(path, environ, check=check)
+    return stack.load(path, environ, check=check, files=files)

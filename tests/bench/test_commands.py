@@ -45,6 +45,12 @@ def test_validate_reads_a_large_stack_beside_a_small_one() -> None:
     assert all(sample["n"] == 1 for sample in result["samples"])
 
 
+def test_plan_and_diff_are_measured_beside_validate() -> None:
+    for name in ("plan", "diff"):
+        found = names(bench(name, "--connectors", "10"))
+        assert found[:2] == [f"hftstack {name}, 10 connectors", "hftstack validate, 10 connectors"]
+
+
 @pytest.mark.usefixtures("paper_binaries")
 def test_first_tick_counts_crashes_healed_beside_the_bare_script() -> None:
     result = bench("first_tick")

@@ -1,0 +1,137 @@
+"""A change between two git revisions, for a pull request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.harness import Done, Machine
+
+KEY = "k-4711-not-to-be-seen"
+TOML = """\
+stream_url = "wss://fstream.binancefuture.com/ws"
+api_url = "https://testnet.binancefuture.com"
+order_prefix = "mm1"
+api_key = "${secret:k}"
+secret = "${secret:s}"
+"""
+BASE = "version: 1\nnetwork: testnet\nsecrets: {k: {env: K}, s: {env: S}}\n"
+STACK = """\
+extends: ../base.yaml
+name: prod
+connectors:
+  bf: {type: binancefutures, config: bf.toml}
+bots:
+  mm: {command: [no-such-bot, --size, "1"], depends_on: [bf], env: {TOKEN: TOKEN-1}}
+""".replace("TOKEN-1", KEY)
+
+
+def _git(machine: Machine, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    program = shutil.which("git") or "git"
+    subprocess.run([program, *who, *words], cwd=machine.folder, check=True, capture_output=True)
+
+
+def _commit(machine: Machine, **texts: str) -> None:
+    names = {"base": "base.yaml", "stack": "stacks/prod.yaml", "toml": "stacks/bf.toml"}
+    for name, text in texts.items():
+        path = machine.folder / names[name]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    _git(machine, "add", "base.yaml", "stacks")
+    _git(machine, "commit", "-q", "-m", "a change")
+
+
+@pytest.fixture
+def repository(machine: Machine) -> Machine:
+    _git(machine, "init", "-q", "-b", "main")
+    _commit(machine, base=BASE, stack=STACK, toml=TOML)
+    return machine
+
+
+def _diff(machine: Machine, *words: str) -> Done:
+    return machine.hftstack("diff", *words, "stacks/prod.yaml")
+
+
+def _steps(machine: Machine, *words: str) -> dict[str, Any]:
+    done = _diff(machine, *words, "--format", "json")
+    assert done.code == 0, done.said
+    return {step["unit"]: step for step in json.loads(done.out)["steps"]}
+
+
+def test_what_the_stack_extends_and_its_configs_are_read_from_the_revisions(repository: Machine) -> None:
+    _commit(repository, toml=TOML.replace("mm1", "mm2"), base=f"{BASE}build: {{profile: dev}}\n")
+    shutil.rmtree(repository.folder / "stacks")
+
+    done = _diff(repository, "HEAD~1", "main", "--exit-code")
+
+    assert (done.code, done.err) == (6, "")
+    assert 'config.order_prefix: "mm1" -> "mm2"' in done.out
+    assert "build: profile: release -> dev" in done.out
+    assert "channels that go dark: bf; bots on them: mm" in done.out
+
+
+def test_values_that_may_be_secret_are_compared_and_not_shown(repository: Machine) -> None:
+    _commit(repository, stack=STACK.replace(KEY, f"{KEY}-2"))
+    done = _diff(repository, "HEAD~1", "HEAD", "--format", "markdown")
+
+    assert done.code == 0
+    assert "env.TOKEN: #" in done.out
+    assert KEY not in done.said
+    assert "api_key" not in done.out
+
+
+def test_a_secret_is_compared_by_what_refers_to_it(repository: Machine) -> None:
+    _commit(repository, toml=TOML.replace("${secret:k}", "${secret:s}"))
+
+    assert [
+        (change["field"], change["old"], change["new"])
+        for change in _steps(repository, "HEAD~1", "HEAD")["bf"]["changes"]
+    ] == [("config.api_key", "${secret:k}", "${secret:s}")]
+
+
+def test_nothing_changed_is_said_and_exits_0(repository: Machine) -> None:
+    done = _diff(repository, "HEAD", "main", "--exit-code")
+
+    assert done.code == 0
+    assert "nothing to change, 2 kept" in done.out
+
+
+def test_a_stack_that_one_revision_alone_has_is_added_or_removed(repository: Machine) -> None:
+    _git(repository, "rm", "-q", "stacks/prod.yaml")
+    _git(repository, "commit", "-q", "-m", "gone")
+
+    assert {step["action"] for step in _steps(repository, "HEAD~1", "HEAD").values()} == {"remove"}
+    assert {step["action"] for step in _steps(repository, "HEAD", "HEAD~1").values()} == {"add"}
+    both = _diff(repository, "HEAD", "HEAD")
+    assert both.code == 2
+    assert "neither HEAD nor HEAD has this file" in both.err
+
+
+@pytest.mark.parametrize("revision", ["nope", "--help-me", "HEAD:stacks", "HEAD~9", ""])
+def test_a_revision_that_does_not_exist_is_one_clear_message(repository: Machine, revision: str) -> None:
+    done = repository.hftstack("diff", "--", "main", revision, "stacks/prod.yaml")
+
+    assert (done.code, done.out) == (2, "")
+    assert f"there is no revision {revision!r} in " in done.err
+
+
+def test_a_mistake_is_told_with_the_revision_that_has_it(repository: Machine) -> None:
+    _commit(repository, toml=TOML.replace("testnet.binancefuture.com", "fapi.binance.com"))
+    done = _diff(repository, "main~1", "main")
+
+    assert done.code == 3
+    assert "main:stacks/bf.toml:2:" in done.err
+
+
+def test_what_no_repository_holds_cannot_be_compared(machine: Machine) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1"]}})
+    done = machine.hftstack("diff", "main", "HEAD", machine.file)
+
+    assert done.code == 2
+    assert "is in no git repository" in done.err
