@@ -58,10 +58,15 @@ class LogFiles:
             try:
                 rotation.reserve(path, size)
             except OSError as error:
-                full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-                if not full or logroom.give_way(self._directory, unit) is None:
+                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                     path.unlink()
                     raise
+                last = size <= logroom.LEAST
+                if logroom.give_way(self._directory, unit, others=last) is None:
+                    if last:
+                        path.unlink()
+                        raise
+                    size = logroom.LEAST
             else:
                 return
 

@@ -181,12 +181,15 @@ class LogKeeper:
                 return
 
     def _make_room(self, unit: str, kept: _Kept, size: int) -> bool:
-        """Give up what is oldest; tells whether there was anything."""
-        span = logroom.give_way(self._logs, unit)
-        if span is None:
-            return self._drop(unit, kept, size)
-        self._count(span[0], span[1])
-        return True
+        """Give up what is oldest of the unit, in the last resort of others; tells whether there was anything."""
+        found = logroom.give_way(self._logs, unit, others=False)
+        if found is None and self._drop(unit, kept, size):
+            return True
+        if found is None and size <= logroom.LEAST:
+            found = logroom.give_way(self._logs, unit, others=True)
+        if found is not None:
+            self._count(*found)
+        return found is not None
 
     def _drop(self, unit: str, kept: _Kept, keep: int) -> bool:
         lost = rotation.drop(kept.log, keep=keep)

@@ -58,14 +58,14 @@ def remove_start(folder: Path, start: str) -> None:
     (folder / f"{start}.log").unlink(missing_ok=True)
 
 
-def give_way(logs: Path, unit: str) -> tuple[str, int] | None:
-    """Remove an archive before its time: the unit's oldest, else the oldest of another one.
+def give_way(logs: Path, unit: str, *, others: bool) -> tuple[str, int] | None:
+    """Remove an archive before its time: the unit's oldest; with `others`, else the oldest of another one.
 
     Returns whose it was and how many bytes of output it held; None when there is none. Raises OSError.
     """
     folders = [logs / unit]
     with suppress(OSError):
-        folders += sorted(folder for folder in logs.iterdir() if folder.name != unit)
+        folders += sorted(folder for folder in logs.iterdir() if others and folder.name != unit)
     for folder in folders:
         for span in archives.in_folder(folder):
             if span.is_archive:

@@ -36,6 +36,15 @@ def test_a_start_on_a_full_disk_has_room_for_what_it_writes_at_the_cost_of_older
     assert Output(second).last(1).splitlines()[-1] == b"line 499 of some"
 
 
+def test_other_units_output_gives_way_in_the_last_resort(small: Path) -> None:
+    first = LogFiles(small).new("mm")
+    _written(first, 20_000)
+    assert list(rotation.rotate(first, most=1 << 20))
+    fill(small)
+    _written(LogFiles(small).new("bf"), 500)
+    assert archives.lost_in(small / "mm") > 0
+
+
 def test_a_start_on_a_full_disk_with_nothing_to_give_up_has_no_log_rather_than_one_that_fails_it(small: Path) -> None:
     fill(small)
     with pytest.raises(OSError, match="No space left") as caught:
