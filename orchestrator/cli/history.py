@@ -15,11 +15,13 @@ from orchestrator.cli.verb import Verb
 @times.since
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(stack: str | None, since: int | None, form: str) -> int:
-    """List each up, down, halt and resume of a stack: who, from which commit, how long, and what the others waited for.
+    """List what was done to a stack: who, from which commit, how long it took, and what the others waited for.
+
+    Each up, down, halt and resume, and each start, stop, restart and reset of single units.
 
     A commit with + had changes beside it. The path names the units in whose order a start or a stop took its time, each
-    with the time that it alone cost. JSON is an object a line: at, what, user, commit, dirty, plan, reason,
-    seconds, blocked (units that an up did not bring there) and path (unit, seconds).
+    with the time that it alone cost. JSON is an object a line: at, what, units (named ones, none for all), user,
+    commit, dirty, plan, reason, seconds, blocked (units that an up did not bring there), path (unit, seconds).
     """
     from orchestrator.observe import history  # noqa: PLC0415 - sqlite, which help and completion need not pay
 

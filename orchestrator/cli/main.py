@@ -41,7 +41,7 @@ VERBS: Final = {
     "logs": "Show the units' output.",
     "events": "Show what happened to the units.",
     "gaps": "List every interval without fresh data, and why.",
-    "history": "List each up, down and halt: who, from which commit, how long.",
+    "history": "List what was done: who, from which commit, how long it took.",
     "enable": "Install a stack as a service of systemd's.",
     "disable": "Take out what enable installed.",
     "upgrade": "Give a running stack the supervisor of the hftstack installed now.",

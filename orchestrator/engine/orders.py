@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.connection import reach
 from orchestrator.errors import InterruptedByUserError
+from orchestrator.supervise.halt import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +45,7 @@ def start(
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
     with reach(home) as client:
-        params = {"units": list(units), "timeout": timeout}
+        params = {"units": list(units), "timeout": timeout, "by": _by()}
         try:
             result: dict[str, Any] = client.call("start", params, heard=lambda _, event: heard(event), patient=True)
         except KeyboardInterrupt:
@@ -113,9 +115,14 @@ def restart(
 
 
 def _ordered(home: StackHome, method: str, params: dict[str, Any], heard: Heard) -> dict[str, Any]:
+    params = {**params, "by": _by()}
     try:
         with reach(home) as client:
             result: dict[str, Any] = client.call(method, params, heard=lambda _, event: heard(event), patient=True)
             return result
     except KeyboardInterrupt:
         raise InterruptedByUserError(f"the supervisor goes on with the {method}", hint=_HINT) from None
+
+
+def _by() -> dict[str, str]:
+    return {"user": user_name(os.environ)}

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from orchestrator.supervise.journal import Event
 
 _STARTS: Final = "up"
-_DONE: Final = frozenset({_STARTS, "stop", "halt", "resume"})
-_ENDED_BY: Final = {_STARTS: "settled", "stop": "down", "halt": "down"}
+_ORDER: Final = "order"
+_DONE: Final = frozenset({_STARTS, "stop", "halt", "resume", _ORDER})
+_ENDED_BY: Final = {_STARTS: "settled", "stop": "down", "halt": "down", _ORDER: "done"}
 _NAMES: Final = {"stop": "down"}
 _HEAD: Final = ("AT", "WHAT", "BY", "COMMIT", "TOOK", "WAITED FOR")
 _SHORT: Final = 8
@@ -40,7 +41,8 @@ class Step:
 class Deed:
     """Something that somebody did. `at` is nanoseconds since the epoch, `seconds` None when its end is not known.
 
-    `path` is what the others waited for, in its order. `blocked` is what an `up` did not bring there.
+    `path` is what the others waited for, in its order. `blocked` is what an `up` did not bring there. `units` are those
+    that were named, none for the whole stack.
     """
 
     at: int
@@ -53,6 +55,7 @@ class Deed:
     seconds: float | None = None
     blocked: str | None = None
     path: tuple[Step, ...] = ()
+    units: tuple[str, ...] = ()
 
 
 def read(path: Path, since: int = 0) -> list[Deed]:
@@ -96,15 +99,16 @@ def _deed(event: Event, data: Mapping[str, Any], following: list[Event], edges: 
     last = following[-1] if following else None
     end = last if last is not None and last.unit is None and last.what == _ENDED_BY.get(event.what) else None
     path: tuple[Step, ...] = ()
+    named = data.get("units") if event.what == _ORDER else data.get("only")
     if end is None:
         pass
-    elif event.what == _STARTS:
+    elif event.what == _STARTS or (event.what == _ORDER and data.get("verb") != "stop"):
         path = _path(event.at, _instants(following, "up"), edges)
     else:
         path = _path(event.at, _instants(following, "exit"), _turned(edges))
     return Deed(
         event.at,
-        _NAMES.get(event.what, event.what),
+        str(data.get("verb")) if event.what == _ORDER else _NAMES.get(event.what, event.what),
         data.get("user"),
         data.get("commit"),
         data.get("dirty"),
@@ -113,6 +117,7 @@ def _deed(event: Event, data: Mapping[str, Any], following: list[Event], edges: 
         None if end is None else (end.at - event.at) / 1e9,
         end.text.removeprefix("not reached: ") or None if end is not None and end.what == "settled" else None,
         path,
+        tuple(map(str, named)) if isinstance(named, list) else (),
     )
 
 
@@ -149,6 +154,7 @@ def as_json(deed: Deed) -> dict[str, Any]:
     return {
         "at": instant(deed.at),
         "what": deed.what,
+        "units": list(deed.units),
         "user": deed.user,
         "commit": deed.commit,
         "dirty": deed.dirty,
@@ -171,9 +177,10 @@ def lines(found: Sequence[Deed], form: str, width: int | None) -> Iterator[str]:
 def _row(deed: Deed) -> tuple[str, ...]:
     commit = "-" if deed.commit is None else deed.commit[:_SHORT] + ("+" if deed.dirty else "")
     took = "-" if deed.seconds is None else duration(deed.seconds)
+    what = f"{deed.what} {', '.join(deed.units)}" if deed.units else deed.what
     remarks = [
         *([" > ".join(f"{step.unit} {duration(step.seconds)}" for step in deed.path)] if deed.path else []),
         *([f"not reached: {deed.blocked}"] if deed.blocked else []),
         *([deed.reason] if deed.reason else []),
     ]
-    return instant(deed.at), deed.what, deed.user or "-", commit, took, "; ".join(remarks)
+    return instant(deed.at), what, deed.user or "-", commit, took, "; ".join(remarks)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from orchestrator.errors import RefusedError, UsageError
+from orchestrator.supervise.attribution import asked_by
 from orchestrator.supervise.graph import below, needed
 from orchestrator.supervise.listening import listening
 from orchestrator.supervise.process import command_line
@@ -13,7 +15,7 @@ from orchestrator.supervise.settlement import Settlement, gone, settled
 from orchestrator.supervise.unit import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from orchestrator.control.server import Connection, Handler
     from orchestrator.supervise.supervisor import Supervisor
@@ -47,13 +49,16 @@ class Orders:
         Params: `units`; `timeout` in seconds or null. The result's `blocked` are those that did not reach their target,
         `coming` those that were on their way when the time ran out, `started` those that were not wanted before.
         """
+        return await self._start("start", connection, params)
+
+    async def _start(self, verb: str, connection: Connection, params: dict[str, Any]) -> dict[str, Any]:
         supervisor = self._supervisor
         supervisor.refuse_halted()
         names, timeout = self._named(params), seconds(params)
         chosen = needed(supervisor.graph.specs, names)
         begun = tuple(name for name in chosen if not supervisor.graph.units[name].wanted)
         self._begun[connection] = begun
-        with listening(supervisor, connection):
+        with listening(supervisor, connection), self._told(verb, names, params):
             supervisor.start(names)
             settlement = await self._settled(chosen, timeout)
         return {**settlement.result(), "started": begun, "units": supervisor.describe()}
@@ -71,7 +76,7 @@ class Orders:
             return {**Settlement().result(), "started": [], "units": supervisor.describe()}
         for name in latched:
             supervisor.note(name, "reset", units[name].why or "")
-        result = await self.start(connection, {**params, "units": latched})
+        result = await self._start("reset", connection, {**params, "units": latched})
         return {**result, "started": latched}
 
     async def withdraw(self, connection: Connection, _: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +100,7 @@ class Orders:
         refuse_strangers(supervisor, chosen, force=bool(params.get("force")))
         units = supervisor.graph.units
         affected = [name for name in units if name in chosen and (units[name].alive or units[name].wanted)]
-        with listening(supervisor, connection):
+        with listening(supervisor, connection), self._told("stop", names, params):
             supervisor.stop(names, STOPPED, hurry=bool(params.get("hurry")))
             await gone(supervisor, chosen)
             await supervisor.swept()
@@ -123,7 +128,7 @@ class Orders:
         refuse_strangers(supervisor, chosen, force=bool(params.get("force")))
         before = supervisor.graph
         specs = before.specs
-        with listening(supervisor, connection):
+        with listening(supervisor, connection), self._told("restart", names, params):
             supervisor.restart(names, RESTARTED)
             following = [name for name in chosen if name in specs and self._follows(name)]
             waited = {*needed(specs, names), *following}
@@ -135,6 +140,17 @@ class Orders:
             if name in chosen and unit.alive and name in after and after[name].born > unit.born
         ]
         return {**settlement.result(), "restarted": restarted, "units": supervisor.describe()}
+
+    @contextmanager
+    def _told(self, verb: str, names: Collection[str], params: dict[str, Any]) -> Iterator[None]:
+        """Journal who asks for what, and when it is done."""
+        by = asked_by(params)["user"]
+        text = f"{verb} {', '.join(names)}{f', by {by}' if by else ''}"
+        self._supervisor.note(None, "order", text, {"user": by, "verb": verb, "units": list(names)})
+        try:
+            yield
+        finally:
+            self._supervisor.note(None, "done", verb)
 
     def _follows(self, name: str) -> bool:
         unit = self._supervisor.graph.units[name]

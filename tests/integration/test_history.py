@@ -28,12 +28,15 @@ def test_each_up_down_halt_and_resume_is_told_with_user_commit_and_path(machine:
     machine.up()
     machine.down()
     machine.up()
+    assert machine.hftstack("restart", "mm").code == 0
     assert machine.hftstack("halt", "--reason", "the model is wrong").code == 0
     assert machine.hftstack("resume", "--reason", "mended").code == 0
 
-    up, down, _, halt, resume = _history(machine)
+    up, down, _, restart, halt, resume = _history(machine)
     assert [deed["what"] for deed in (up, down, halt, resume)] == ["up", "down", "halt", "resume"]
     assert len({deed["user"] for deed in (up, down, halt, resume)}) == 1
+    assert (restart["what"], restart["units"], restart["user"]) == ("restart", ["mm"], up["user"])
+    assert [step["unit"] for step in restart["path"]] == ["mm"]
     assert len(up["commit"]) == 40
     assert (up["dirty"], up["plan"], up["blocked"], down["commit"]) == (False, None, [], None)
     assert [step["unit"] for step in up["path"]] == ["bf", "mm"]

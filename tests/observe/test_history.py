@@ -77,6 +77,30 @@ def test_edges_that_form_a_cycle_after_a_change_end_the_path() -> None:
     assert len(deed.path) == 2
 
 
+def test_an_order_names_its_units_and_has_a_path_too() -> None:
+    restart = _event(10, None, "order", "restart bf", user="bob", verb="restart", units=["bf"])
+    stop = _event(20, None, "order", "stop bf", user="bob", verb="stop", units=["bf"])
+    ends = [_event(10.5, "mm", "exit"), _event(10.75, "bf", "exit"), _event(11, "bf", "up"), _event(12, "mm", "up")]
+    exits = [_event(20.5, "mm", "exit"), _event(20.75, "bf", "exit")]
+    _, first, second = deeds(
+        [
+            _up(1),
+            _event(2, None, "settled"),
+            restart,
+            *ends,
+            _event(12, None, "done"),
+            stop,
+            *exits,
+            _event(21, None, "done"),
+        ]
+    )
+
+    assert (first.what, first.units, first.user, first.seconds) == ("restart", ("bf",), "bob", 2.0)
+    assert _path(first) == [("bf", 1.0), ("mm", 1.0)]
+    assert (second.what, _path(second)) == ("stop", [("mm", 0.5), ("bf", 0.25)])
+    assert list(lines([second], "text", None))[1].split("  ")[1] == "stop bf"
+
+
 def test_it_reads_as_a_table() -> None:
     deed = Deed(
         1_700_000_000 * SECOND, "up", "alice", "4f1c09ae" * 5, dirty=True, seconds=1.3, path=(Step("bf", 0.06),)
@@ -89,5 +113,5 @@ def test_it_reads_as_a_table() -> None:
         "2023-11-14T22:15:00.000Z  halt  -      -          -      model",
     ]
     assert set(as_json(deed)) == {
-        *("at", "what", "user", "commit", "dirty", "plan", "reason", "seconds", "blocked", "path"),
+        *("at", "what", "units", "user", "commit", "dirty", "plan", "reason", "seconds", "blocked", "path"),
     }
