@@ -61,6 +61,13 @@ def test_colours_and_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
     assert tail(log, 1) == ["2026 ERROR \ufffd"]
 
 
+def test_last_words_keep_a_cause_at_the_end_of_a_long_line_and_leave_out_what_means_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "1.log"
+    error = f"error=Tungstenite({'x' * 300}: failed to lookup address information)"
+    log.write_text(f"[W] No config file was loaded, a config with default values will be used.\n{error}\n")
+    assert last_words(log, 10) == [error]
+
+
 def test_last_words_count_what_repeats_and_cut_what_is_long(tmp_path: Path) -> None:
     log = tmp_path / "log"
     refused = [f"2026-03-01T12:00:0{second}.000000Z ERROR refused" for second in range(5)]
