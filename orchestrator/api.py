@@ -60,7 +60,10 @@ class ChannelStatus(TypedDict):
 
 
 class UnitStatus(TypedDict):
-    """A unit. `exit` is negative for a signal, `since` and `next_start` RFC 3339 in UTC; what has no value is None."""
+    """A unit. `exit` is negative for a signal, `since` and `next_start` RFC 3339 in UTC, `log_lost` in bytes.
+
+    What has no value is None.
+    """
 
     name: str
     kind: Literal["connector", "bot", "service"]
@@ -81,6 +84,7 @@ class UnitStatus(TypedDict):
     depends_on: list[str]
     unclean: str | None
     log: str | None
+    log_lost: int
     policy: Literal["never", "on-failure", "always"]
     next_start: str | None
 
