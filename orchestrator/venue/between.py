@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.deployment.model import Kind
+from orchestrator.stack import durations
 from orchestrator.stack.model import SIM
 from orchestrator.venue import keys
 from orchestrator.venue.remark import Remark
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 MOST_BOTS: Final = 19
 """iceoryx2 takes 20 nodes a service, one of which is the connector's, whatever max_bots says (measured on 0.6.1)."""
+
+_CLOSES_DAILY: Final = frozenset({"binancefutures", "binancespot"})
+_DAY: Final = 24 * 3600 * 1_000_000_000
+"""Nanoseconds after which Binance closes every socket (developers.binance.com, websocket market streams)."""
 
 _DEFAULT_MAX_BOTS: Final = 200
 _SETTINGS: Final = "HFTBACKTEST_CHANNEL_CONFIG="
@@ -35,7 +40,7 @@ class _Prefixed(NamedTuple):
 
 
 def prefixes(kinds: Mapping[str, str], configs: Mapping[str, Configured]) -> Iterator[Remark]:
-    """Yield the connectors on one account whose order prefix begins with that of another.
+    """Yield the connectors on one account whose order prefix begins with that of another, and those without one.
 
     One account is one API key of one exchange: orders on Binance's futures and spot never meet.
     """
@@ -45,7 +50,48 @@ def prefixes(kinds: Mapping[str, str], configs: Mapping[str, Configured]) -> Ite
             account = (kinds[name], keys.text(configured.table, "api_key"))
             accounts[account].append(_Prefixed(keys.text(configured.table, "order_prefix"), position, name))
     for members in accounts.values():
+        if len(members) == 1 and not members[0].prefix:
+            yield _claims_all(members[0].name, configs[members[0].name])
         yield from _overlaps(sorted(members), configs)
+
+
+def _claims_all(name: str, configured: Configured) -> Remark:
+    return Remark(
+        "empty-prefix",
+        (name,),
+        ("order_prefix",) if "order_prefix" in configured.table else (),
+        "without an order prefix this connector takes every order of the account for its own, also those by hand",
+        "give it one of its own, such as mm1-",
+        config=configured,
+    )
+
+
+def ages(view: View, data: Mapping[str, object]) -> Iterator[Remark]:
+    """Yield the connectors that are restarted because of their age only after Binance has closed their stream."""
+    for unit in view.units:
+        if unit.kind is not Kind.CONNECTOR or unit.data.get("type") not in _CLOSES_DAILY:
+            continue
+        for place, table in ((_parts(unit), unit.data), (("defaults",), data.get("defaults"))):
+            restart = table.get("restart") if isinstance(table, dict) else None
+            age = restart.get("max_age") if isinstance(restart, dict) else None
+            if age is None:
+                continue
+            if isinstance(age, str) and _nanoseconds(age) >= _DAY:
+                yield Remark(
+                    "late-max-age",
+                    (unit.name,),
+                    (*place, "restart", "max_age"),
+                    f"Binance closes every socket after 24 hours, before {age}: the bots are deaf in between",
+                    "write 23h or less",
+                )
+            break
+
+
+def _nanoseconds(text: str) -> int:
+    try:
+        return durations.parse(text)
+    except ValueError:
+        return 0
 
 
 def _overlaps(members: list[_Prefixed], configs: Mapping[str, Configured]) -> Iterator[Remark]:

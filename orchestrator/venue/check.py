@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import Kind
 from orchestrator.stack.declared import view_of
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from orchestrator.stack.declared import DeclaredUnit, View
     from orchestrator.stack.document import Finding
     from orchestrator.stack.draft import Configured, Draft
+
+_ALIKE: Final = 0.85
+"""How alike two types are, by difflib, of which one is a slip of the pen: a letter or two of binancefutures."""
 
 
 def check(draft: Draft) -> Iterator[Finding | Diagnostic]:
@@ -52,6 +55,7 @@ def _remarks(draft: Draft, view: View) -> Iterator[Remark]:
             if configured is not None:
                 yield from _connector(unit.name, kind, configured, boundary, met)
     yield from between.prefixes(kinds, draft.configs)
+    yield from between.ages(view, draft.data)
     yield from between.cores(view)
     yield from between.channels(view, draft.data)
     for host, index in allowed.items():
@@ -61,6 +65,11 @@ def _remarks(draft: Draft, view: View) -> Iterator[Remark]:
 
 def _type(unit: DeclaredUnit, kind: str) -> Iterator[Remark]:
     if kind in MODELS:
+        return
+    if near := get_close_matches(kind, MODELS, 1, cutoff=_ALIKE):
+        message = f"this is no type that hftstack knows, and all but {near[0]}: cargo would hardly have such a feature"
+        hint = f"write {near[0]}; when your fork has this one, ignore: {{misspelt-type: REASON}}"
+        yield Remark("misspelt-type", (unit.name,), ("connectors", unit.name, "type"), message, hint)
         return
     near = get_close_matches(kind, [*MODELS, SIM], 1)
     hint = f"did you mean {near[0]}?" if near else "check its keys by hand; hosts are checked"

@@ -21,6 +21,7 @@ class Rule(NamedTuple):
 
 _RULES: Final = (
     Rule("unknown-type", "A connector's type is not one that hftstack knows", "warning", ignorable=True),
+    Rule("misspelt-type", "A connector's type is all but one that hftstack knows", ignorable=True),
     Rule("url", "A URL is not one that every reader understands alike"),
     Rule("url-scheme", "A URL has the wrong scheme for what it is"),
     Rule("url-end", "A URL that paths are added to ends with a slash or a query"),
@@ -38,6 +39,8 @@ _RULES: Final = (
     Rule("ws-api-url", "A keyed spot connector has no ws_api_url"),
     Rule("category", "A Bybit connector's category does not agree with its stream"),
     Rule("shared-prefix", "Connectors on one account have overlapping order prefixes", ignorable=True),
+    Rule("empty-prefix", "A keyed connector has no order prefix", "warning", ignorable=True),
+    Rule("late-max-age", "A max_age comes after the exchange has closed the stream", "warning", ignorable=True),
     Rule("shared-core", "Two units are pinned to one core", "warning", ignorable=True),
     Rule("single-core", "A connector is pinned to a single core", "warning", ignorable=True),
     Rule("too-many-bots", "More bots attach to a channel than it can hold", ignorable=True),
