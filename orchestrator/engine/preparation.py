@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.deployment import lockfile
 from orchestrator.doctor.preflight import check
+from orchestrator.engine.answering import refuse_mute
 from orchestrator.engine.locking import refuse_unlocked
 from orchestrator.errors import RefusedError
 from orchestrator.observe import selection
@@ -79,7 +80,7 @@ def prepare(
         locked: refuse what differs from the lock beside the stack file.
 
     Raises:
-        BuildError: cargo failed, or there is no earlier build.
+        BuildError: cargo failed, its connector cannot be run, or there is no earlier build.
         ResolveError, ChannelConfigError: a command, a URL, a variable or an iceoryx2 config does not fit.
         RefusedError: a start would fail or harm on this machine, or the lock says something else.
     """
@@ -88,6 +89,7 @@ def prepare(
     binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
     if locked:
         refuse_unlocked(stack, home, environ=environ, binaries=binaries, built=build is not None)
+    refuse_mute(binaries, environ=environ)
     configs = Configs(home.configs)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
     warnings = _preflight(deployment, home, environ, until_logout=until_logout)
