@@ -48,6 +48,8 @@ class Faults:
         self._chance = chance
         self._small = small
         self.said: list[str] = []
+        self.filled = False
+        """A disk was full: what was started meanwhile may run without a log."""
 
     def all(self) -> dict[str, Callable[[], None]]:
         """Return the faults by name."""
@@ -213,6 +215,7 @@ class Faults:
 
     def fill(self) -> None:
         place = self._chance.choice(self._small)
+        self.filled = True
         ballast = place / "ballast"
         with suppress(OSError), ballast.open("wb", buffering=0) as file:
             while True:

@@ -56,7 +56,7 @@ def play(seed: int, faults: int, *, only: Sequence[str] = (), small: Sequence[Pa
                 name = chance.choice(sorted(table))
                 done.said.append(f"-- {name}")
                 table[name]()
-                outcome = checker.Outcome(machine.folder, UNITS, _BOTS, machine.pids)
+                outcome = checker.Outcome(machine.folder, UNITS, _BOTS, machine.pids, mute=done.filled)
                 _judge(seed, machine, done, [*done.wrong(), *outcome.settle(SETTLES), *witness.twice])
             done.said.append("-- down")
             down = machine.hftstack("down", "s")
