@@ -12,6 +12,9 @@ from pathlib import Path
 
 from orchestrator import ConnectorConfig, ConnectorRunner
 
+if not sys.argv[2:]:
+    sys.exit(__doc__)
+
 config_path, *command = sys.argv[1:]
 config = ConnectorConfig("bf", "binancefutures", Path(config_path))
 

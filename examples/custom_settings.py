@@ -7,6 +7,9 @@ from pathlib import Path
 
 from orchestrator import ConnectorConfig, ConnectorRunner, ConnectorRunnerError
 
+if not sys.argv[1:]:
+    sys.exit(__doc__)
+
 config = ConnectorConfig(
     connector_name="my_exchange",
     connector_type="bybit",

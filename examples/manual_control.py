@@ -7,6 +7,9 @@ from pathlib import Path
 
 from orchestrator import ConnectorConfig, ConnectorRunner
 
+if not sys.argv[1:]:
+    sys.exit(__doc__)
+
 runner = ConnectorRunner(ConnectorConfig("binancefutures", "binancefutures", Path(sys.argv[1])))
 runner.build_if_missing()  # asks cargo, which alone knows what is out of date
 runner.start()

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from orchestrator import ConnectorConfig, ConnectorRunner
 
+if not sys.argv[1:]:
+    sys.exit(__doc__)
+
 config = ConnectorConfig(
     connector_name="binancefutures",
     connector_type="binancefutures",

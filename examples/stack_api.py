@@ -6,6 +6,9 @@ import sys
 
 from orchestrator import Stack
 
+if not sys.argv[1:]:
+    sys.exit(__doc__)
+
 stack = Stack.load(sys.argv[1])
 try:
     stack.up(progress=lambda event: print(event["unit"] or stack.name, event["what"], event["text"]))

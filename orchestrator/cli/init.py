@@ -93,8 +93,15 @@ def _connector(text: str) -> FirstConnector:
     from orchestrator.venue.template import TYPES, FirstConnector  # noqa: PLC0415 - likewise
 
     name, separator, kind = text.partition(":")
-    if not separator or kind not in TYPES:
-        raise UsageError(f"--connector {text}: not NAME:TYPE", hint=f"TYPE is one of {', '.join(TYPES)}")
+    kinds = f"TYPE is one of {', '.join(TYPES)}"
+    if not separator:
+        raise UsageError(f"--connector {text}: not NAME:TYPE", hint=kinds)
+    if kind not in TYPES:
+        import difflib  # noqa: PLC0415 - for a mistyped type only
+
+        near = difflib.get_close_matches(kind, TYPES, n=1)
+        hint = f"did you mean {near[0]}? {kinds}" if near else kinds
+        raise UsageError(f"--connector {text}: there is no connector type {kind or 'without a name'}", hint=hint)
     return FirstConnector(name, kind)
 
 

@@ -56,9 +56,10 @@ class Program:
         if self._config.connector_type == SIM:
             raise ConnectorNotFoundError("the simulator needs the package iceoryx2", hint="pip install 'hftstack[sim]'")
         if self.path is None:
+            places = " or ".join(dict.fromkeys(map(str, (self._config.config_path.parent.absolute(), Path.cwd()))))
             raise ConnectorNotFoundError(
-                f"no connector program: there is no hftbacktest checkout above {self._config.config_path.parent} or "
-                f"{Path.cwd()}, and HFTBACKTEST_ROOT is not set",
+                f"no connector program: there is no hftbacktest checkout above {places}, "
+                "and HFTBACKTEST_ROOT is not set",
                 hint="give project_root, or binary_path of a connector that is built already",
             )
         raise ConnectorNotFoundError(

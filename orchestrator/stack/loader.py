@@ -300,6 +300,9 @@ class _Walk:
         return text if len(text) <= 2 * _SHOWN_DIGITS else f"{text[:_SHOWN_DIGITS]}…"
 
 
+_BRACKETS: Final = {"parsing a flow sequence": ("[", "]"), "parsing a flow mapping": ("{", "}")}
+
+
 def _fatal(file: str, place: Place, message: str, hint: str | None, rule: str) -> StackError:
     return StackError([Diagnostic(file, *place, "", message, hint, rule)])
 
@@ -334,6 +337,13 @@ def _syntax(file: str, text: str, error: yaml.YAMLError) -> StackError:
         )  # fmt: skip
     if "duplicate anchor" in context:
         return _fatal(file, (line, column), "an anchor of this name stands above already", "rename one", "yaml-anchor")
+    opened = next((signs for part, signs in _BRACKETS.items() if part in context), None)
+    if opened is not None and isinstance(error, yaml.MarkedYAMLError) and error.context_mark is not None:
+        begun = (error.context_mark.line + 1, error.context_mark.column + 1)
+        message = f"not valid YAML: this {opened[0]} is not closed: at {line}:{column} there is neither a comma nor"
+        return _fatal(
+            file, begun, f"{message} {opened[1]}", f"add the comma there, or close it with {opened[1]}", "yaml-syntax"
+        )
     hint = next((cure for part, cure in _SYNTAX_HINTS.items() if part in problem), "correct the YAML here")
     return _fatal(file, (line, column), f"not valid YAML: {problem}", hint, "yaml-syntax")
 

@@ -131,6 +131,8 @@ def test_what_is_there_is_never_touched(machine: Machine, there: str) -> None:
     [
         ((), "which connectors?"),
         (("--connector", "a"), "--connector a: not NAME:TYPE"),
+        (("--connector", "a:binancefuture"), "there is no connector type binancefuture"),
+        (("--connector", "a:binancefuture"), "did you mean binancefutures?"),
         (("--connector", "a:kraken"), "TYPE is one of binancefutures, binancespot, bybit, sim"),
         (("--connector", "../x:sim"), "'../x' is not a name"),
         (("--connector", "-f:sim"), "'-f' is not a name"),

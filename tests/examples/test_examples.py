@@ -26,6 +26,14 @@ _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _NAMES = sorted(path.name for path in _EXAMPLES.glob("*.py"))
 
 
+@pytest.mark.parametrize("name", [name for name in _NAMES if "sys.argv" in (_EXAMPLES / name).read_text("utf-8")])
+def test_an_example_without_its_argument_says_how_it_is_called(children: Children, name: str) -> None:
+    example = children.start(sys.executable, _EXAMPLES / name, env={"PATH": os.environ["PATH"]})
+    assert example.wait() == 1
+    assert f"python examples/{name} " in example.output()
+    assert "Traceback" not in example.output()
+
+
 @pytest.fixture
 def example(children: Children, paper_binaries: Path) -> Callable[..., Child]:
     """Starts an example in a folder with an iceoryx2 of its own; the checkout that it finds is paper/, built."""

@@ -211,7 +211,7 @@ def test_a_config_of_a_base_is_read_beside_it_and_its_mistakes_are_its_own(files
         ("a.yaml", {"a.yaml": "env: {}\nextends: gone.yaml"}, ["a.yaml:2:10 /extends [extends-file]"]),
         ("a.yaml", {"a.yaml": "- a"}, ["a.yaml:1:1  [wrong-type]"]),
         ("a.yaml", {"a.yaml": ""}, ["a.yaml:1:1  [empty-file]"]),
-        ("a.yaml", {"a.yaml": "a: [1\nb"}, ["a.yaml:3:1  [yaml-syntax]"]),
+        ("a.yaml", {"a.yaml": "a: [1\nb"}, ["a.yaml:1:4  [yaml-syntax]"]),
         (
             "1.yaml",
             {f"{number}.yaml": f"extends: {number + 1}.yaml" for number in range(1, 20)},

@@ -109,7 +109,7 @@ def test_a_mistake_of_the_text_is_found_and_the_rest_still_read(text: str, place
         ("a: \x7f", (1, 4), "control-character"),
         ("a: b: c", (1, 5), "yaml-syntax"),
         ("a: @x", (1, 4), "yaml-syntax"),
-        ("a: [1, 2", (2, 1), "yaml-syntax"),
+        ("a: [1, 2", (1, 4), "yaml-syntax"),
     ],
 )
 def test_a_text_that_is_no_document_is_refused_with_the_place(text: str, place: tuple[int, int], rule: str) -> None:
