@@ -8,13 +8,16 @@ import math
 import types
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
 T = TypeVar("T", bound="DataclassInstance")
+
+
+_LEAVES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class DecodeError(ValueError):
@@ -26,12 +29,22 @@ def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
+@cache
+def _names(cls: type) -> tuple[str, ...] | None:
+    """Return a dataclass's fields, None for another type."""
+    return tuple(f.name for f in dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else None
+
+
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON
     """Return `value` as data that `json` writes; fields at their default are kept, so that the text is canonical."""
+    cls: Any = type(value)
+    if cls in _LEAVES:
+        return value
     if isinstance(value, Enum):
         return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    names = _names(cls)
+    if names is not None:
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, dict):

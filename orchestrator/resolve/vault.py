@@ -71,7 +71,8 @@ class Vault:
             for name, table in tables.items()
         }
         # The very text that the connector will parse: what it would choke on, and print, is found here.
-        self._stack.check_filled({name: tomllib.loads(text.decode()) for name, text in texts.items()})
+        if texts:
+            self._stack.check_filled({name: tomllib.loads(text.decode()) for name, text in texts.items()})
         return texts
 
     def digest(self, content: bytes) -> str:
