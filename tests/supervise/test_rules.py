@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.deployment.model import Level
-from orchestrator.supervise.unit import Excused, Held, Note, Observed, Release, Revive, Spawn, State, Unit, step
+from orchestrator.supervise.graph import Graph
+from orchestrator.supervise.graph import step as step_graph
+from orchestrator.supervise.unit import Excused, Exited, Held, Note, Observed, Release, Revive, Spawn, State, Unit, step
 from tests.supervise.specs import bot, connector
 
 
@@ -42,3 +44,13 @@ def test_a_start_that_is_held_again_for_the_same_reason_is_told_once() -> None:
     _, again = step(after, connector("bf"), held, 3.0)
     assert told == (Note("held", held.reason),)
     assert again == ()
+
+
+def test_a_bot_that_attached_to_the_new_connector_and_dies_within_a_second_has_failed_by_itself() -> None:
+    bf, mm = connector("bf"), bot("mm", "bf")
+    units = {
+        "bf": Unit(State.UP, wanted=True, alive=True, born=2, running=bf, level=Level.CONNECTED, died=0.5),
+        "mm": Unit(State.UP, wanted=True, alive=True, born=3, running=mm, level=Level.READY),
+    }
+    graph, _ = step_graph(Graph({"bf": bf, "mm": mm}, units, births=3), "mm", Exited(1), 1.0)
+    assert graph.units["mm"].state is State.FAILED
