@@ -13,7 +13,7 @@ from orchestrator.supervise import archives
 from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.deployment.homes import StackHome
@@ -70,8 +70,12 @@ def _whole(path: Path, end: int | None) -> Iterator[str]:
     yield from map(_plain, _split(rest))
 
 
-def last_words(path: Path, count: int, *, width: int = 600) -> list[str]:
+def last_words(
+    path: Path, count: int, *, width: int = 600, hide: Callable[[str], str] = lambda line: line
+) -> list[str]:
     """Return what a unit wrote last in at most `count` lines: repeats are counted, not shown; long lines are cut.
+
+    `hide` takes out of a line what may not be shown, before it is cut: a part of a key would not be known again.
 
     An error that holds another one says its cause last, after some 300 characters (upstream's connector).
     iceoryx2's warning that it takes its defaults is left out: nearly every unit writes it, and it means nothing.
@@ -81,6 +85,7 @@ def last_words(path: Path, count: int, *, width: int = 600) -> list[str]:
     for line in tail(path, _READ_FOR_WORDS):
         if _HARMLESS in line:
             continue
+        line = hide(line)  # noqa: PLW2901 - nobody may see the other one
         said = _INSTANT.sub("", line)
         if told and said == message:
             times += 1

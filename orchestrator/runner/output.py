@@ -6,9 +6,12 @@ import os
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.observe import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CHUNK: Final = 1 << 20
 _LAST_LINES: Final = 10
@@ -32,9 +35,9 @@ class Stream:
             offset += len(part)
         return b"".join(parts).decode(errors="replace")
 
-    def last_words(self) -> list[str]:
-        """Return the last lines, without colours, repeats counted."""
-        return logs.last_words(Path(f"/proc/self/fd/{self.descriptor}"), _LAST_LINES)
+    def last_words(self, hide: Callable[[str], str]) -> list[str]:
+        """Return the last lines, without colours and what `hide` takes out, repeats counted."""
+        return logs.last_words(Path(f"/proc/self/fd/{self.descriptor}"), _LAST_LINES, hide=hide)
 
 
 class Output:
@@ -49,6 +52,6 @@ class Output:
         """Return what was written so far to standard output and to standard error."""
         return self.stdout.text(), self.stderr.text()
 
-    def last_words(self) -> str:
-        """Return the last lines of both."""
-        return "\n".join([*self.stdout.last_words(), *self.stderr.last_words()])
+    def last_words(self, hide: Callable[[str], str]) -> str:
+        """Return the last lines of both, without what `hide` takes out."""
+        return "\n".join([*self.stdout.last_words(hide), *self.stderr.last_words(hide)])

@@ -297,7 +297,7 @@ class ConnectorRunner:
 
     def _last_words(self) -> str:
         output = self._output
-        return "" if output is None else self._secrets.hide(output.last_words())
+        return "" if output is None else output.last_words(self._secrets.hide)
 
     def _at_exit(self) -> None:
         if os.getpid() == self._pid:  # a fork of this process has no say

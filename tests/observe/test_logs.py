@@ -68,6 +68,12 @@ def test_last_words_keep_a_cause_at_the_end_of_a_long_line_and_leave_out_what_me
     assert last_words(log, 10) == [error]
 
 
+def test_last_words_hide_a_key_before_they_cut_it_in_two(tmp_path: Path) -> None:
+    log = tmp_path / "1.log"
+    log.write_text(f"{'x' * 50}SECRETSECRET\n", encoding="utf-8")
+    assert last_words(log, 1, width=57, hide=lambda line: line.replace("SECRETSECRET", "-")) == ["x" * 50 + "-"]
+
+
 def test_last_words_count_what_repeats_and_cut_what_is_long(tmp_path: Path) -> None:
     log = tmp_path / "log"
     refused = [f"2026-03-01T12:00:0{second}.000000Z ERROR refused" for second in range(5)]
