@@ -1,5 +1,5 @@
 # make demo   a stack of two simulated connectors and a bot, running; needs python3, python3-venv
-# make test   every check; needs cargo, a C compiler, strace and unshare as well
+# make test   every check; needs cargo, a C compiler, git, ssh-keygen, strace and unshare as well
 # make soak   random faults for an hour, or for SECONDS=600; SEED=7 plays one round again
 PYTHON ?= python3
 VENV ?= .venv
@@ -60,6 +60,8 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 need-test:
 	@command -v cargo >/dev/null || { echo "missing: cargo. Install Rust with rustup"; exit 1; }
 	@command -v cc >/dev/null || { echo "missing: a C compiler. apt-get install gcc libc6-dev"; exit 1; }
+	@command -v git >/dev/null || { echo "missing: git. apt-get install git"; exit 1; }
+	@command -v ssh-keygen >/dev/null || { echo "missing: ssh-keygen. apt-get install openssh-client"; exit 1; }
 	@command -v strace >/dev/null || { echo "missing: strace. apt-get install strace"; exit 1; }
 	@command -v unshare >/dev/null || { echo "missing: unshare. apt-get install util-linux"; exit 1; }
 

@@ -205,7 +205,7 @@ class Stack:
 
         names = _names(only)
         selection.check_units(self.name, names, self.units)
-        home = preparation.claim(self._loaded, locate(self._environ))
+        home = preparation.claim(self._loaded, locate(self._environ), self._environ)
         prepared = preparation.prepare(
             self._loaded,
             home,

@@ -71,7 +71,7 @@ def command(
     _check(units, loaded, named=stack is not None or len(units) < len(names))
     if foreground and units:
         raise UsageError("--foreground supervises the whole stack", hint="name no units with it")
-    home = preparation.claim(loaded, target.home())
+    home = preparation.claim(loaded, target.home(), os.environ)
     click.echo(f"{loaded.name}  {loaded.network}  {summary(loaded)}")
     prepared = preparation.prepare(
         loaded,

@@ -26,15 +26,15 @@ def by(environ: Mapping[str, str], file: Path | None = None) -> dict[str, Any]:
     if file is None:
         return found
     path = file.resolve()
-    commit = _git(path.parent, environ, "rev-parse", "--verify", "HEAD")
+    commit = git(path.parent, environ, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return found
-    changed = _git(path.parent, environ, "status", "--porcelain", "--untracked-files=no")
-    tracked = _git(path.parent, environ, "ls-files", "--error-unmatch", "--", path.name)
+    changed = git(path.parent, environ, "status", "--porcelain", "--untracked-files=no")
+    tracked = git(path.parent, environ, "ls-files", "--error-unmatch", "--", path.name)
     return {**found, "commit": commit, "dirty": bool(changed) or changed is None or tracked is None}
 
 
-def _git(folder: Path, environ: Mapping[str, str], *words: str) -> str | None:
+def git(folder: Path, environ: Mapping[str, str], *words: str) -> str | None:
     """Return what git says, None when it fails, is missing or takes too long."""
     env = {key: value for key, value in environ.items() if not key.startswith("GIT_")}
     try:

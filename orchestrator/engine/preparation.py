@@ -9,6 +9,7 @@ from orchestrator.deployment import lockfile
 from orchestrator.doctor.preflight import check
 from orchestrator.engine.answering import refuse_mute
 from orchestrator.engine.locking import refuse_unlocked
+from orchestrator.engine.requirement import refuse_unmet
 from orchestrator.errors import RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
@@ -37,11 +38,13 @@ class Preparation:
     warnings: tuple[str, ...]
 
 
-def claim(stack: Stack, home: Home) -> StackHome:
+def claim(stack: Stack, home: Home, environ: Mapping[str, str]) -> StackHome:
     """Return the stack's home, its folders made.
 
-    Raises RefusedError when the stack is halted, one of that name runs from another file, or the folders cannot be had.
+    Raises RefusedError when the repository is not what the stack requires, the stack is halted, one of that name runs
+    from another file, or the folders cannot be had.
     """
+    refuse_unmet(stack, environ)
     own = home.stack(stack.name)
     halt.refuse(own)
     refuse_another(stack, own)

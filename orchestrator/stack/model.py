@@ -30,6 +30,7 @@ from orchestrator.stack.parts import (
     Notify,
     Part,
     Ready,
+    Require,
     Resources,
     Restart,
     Secret,
@@ -225,6 +226,9 @@ class Stack(Part):
         "else the folder that HFTBACKTEST_ROOT names.",
     )
     build: Build = Field(default_factory=Build, description="How cargo builds.")
+    require: Require | None = Field(
+        None, description="What must hold of the file's git repository before `up` does anything."
+    )
     channel: Channel | None = Field(
         None, description="The capacity of every channel. Without it: the program's own defaults."
     )

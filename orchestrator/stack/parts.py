@@ -78,6 +78,24 @@ class Source(Part):
     )
 
 
+class Require(Part):
+    """What must hold of the repository that the stack file lies in, before `up` does anything: else it refuses."""
+
+    git_clean: bool = Field(
+        default=False,
+        description="Whether everything must be committed: no tracked file changed, every file of the stack tracked.",
+        examples=[True],
+    )
+    branch: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The branch that must be checked out.", examples=["main"]
+    )
+    signed: bool = Field(
+        default=False,
+        description="Whether the commit must have a signature that `git verify-commit` accepts.",
+        examples=[True],
+    )
+
+
 SECRET_SOURCES: Final = ("env", "file", "command", "credential")
 
 

@@ -1,0 +1,115 @@
+"""What a stack requires of its git repository, on real repositories."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.requirement import refuse_unmet
+from orchestrator.errors import RefusedError
+from orchestrator.stack import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.stack.model import Stack
+
+_STACK = """\
+version: 1
+network: testnet
+require: {{{require}}}
+connectors:
+  bf: {{type: binancefutures, config: bf.toml}}
+"""
+_TOML = 'stream_url = "wss://fstream.binancefuture.com/ws"\napi_url = "https://testnet.binancefuture.com"\n'
+
+
+def _git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run([shutil.which("git") or "git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def _stack(folder: Path, require: str) -> Stack:
+    (folder / "s.yaml").write_text(_STACK.format(require=require), encoding="utf-8")
+    (folder / "bf.toml").write_text(_TOML, encoding="utf-8")
+    return load(folder / "s.yaml", os.environ)
+
+
+def _repository(folder: Path, require: str) -> Stack:
+    stack = _stack(folder, require)
+    _git(folder, "init", "-q", "-b", "main")
+    _git(folder, "add", "s.yaml", "bf.toml")
+    _git(folder, "commit", "-q", "-m", "first")
+    return stack
+
+
+def _refusal(stack: Stack) -> str:
+    with pytest.raises(RefusedError) as caught:
+        refuse_unmet(stack, os.environ)
+    assert caught.value.exit_code == 7
+    assert caught.value.where == f"{stack.file}: /require"
+    return f"{caught.value.message} / {caught.value.hint}"
+
+
+def test_what_is_as_it_must_be_is_not_refused(tmp_path: Path) -> None:
+    refuse_unmet(_repository(tmp_path, "git_clean: true, branch: main"), os.environ)
+
+
+def test_a_stack_that_requires_nothing_needs_no_repository(tmp_path: Path) -> None:
+    refuse_unmet(_stack(tmp_path, ""), os.environ)
+
+
+@pytest.mark.parametrize("require", ["git_clean: true", "branch: main", "signed: true"])
+def test_without_a_repository_nothing_that_is_required_holds(tmp_path: Path, require: str) -> None:
+    assert "is not in a git repository with a commit" in _refusal(_stack(tmp_path, require))
+
+
+@pytest.mark.parametrize("file", ["s.yaml", "bf.toml"])
+def test_a_change_that_is_not_committed_is_named(tmp_path: Path, file: str) -> None:
+    stack = _repository(tmp_path, "git_clean: true")
+    with (tmp_path / file).open("a", encoding="utf-8") as changed:
+        changed.write("# later\n")
+    assert _refusal(stack).startswith(f"{file} has changes that are not committed")
+
+
+def test_a_config_that_git_does_not_track_is_named(tmp_path: Path) -> None:
+    stack = _repository(tmp_path, "git_clean: true")
+    _git(tmp_path, "rm", "-q", "--cached", "bf.toml")
+    _git(tmp_path, "commit", "-q", "-m", "second")
+    assert f"{tmp_path / 'bf.toml'} is not tracked by git" in _refusal(stack)
+
+
+def test_another_branch_and_no_branch_are_named(tmp_path: Path) -> None:
+    stack = _repository(tmp_path, "branch: main")
+    _git(tmp_path, "switch", "-q", "-c", "try")
+    assert _refusal(stack) == "the repository is on branch try, not main / git switch main"
+    _git(tmp_path, "switch", "-q", "--detach")
+    assert "is on no branch, not main" in _refusal(stack)
+
+
+def test_a_commit_without_a_signature_is_refused_beside_all_else(tmp_path: Path) -> None:
+    stack = _repository(tmp_path, "branch: release, signed: true")
+    said = _refusal(stack)
+    assert "is on branch main, not release" in said
+    assert "the commit has no signature that git can verify" in said
+
+
+def test_a_signed_commit_is_accepted(tmp_path: Path) -> None:
+    stack = _repository(tmp_path, "signed: true")
+    key = tmp_path / "key"
+    subprocess.run(
+        [shutil.which("ssh-keygen") or "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True
+    )
+    (tmp_path / "signers").write_text(f"a@example.org {key.with_suffix('.pub').read_text()}", encoding="utf-8")
+    for setting in (
+        ("gpg.format", "ssh"),
+        ("user.signingkey", str(key)),
+        ("gpg.ssh.allowedSignersFile", str(tmp_path / "signers")),
+    ):
+        _git(tmp_path, "config", *setting)
+    _git(tmp_path, "commit", "-q", "--amend", "--no-edit", "-S")
+    refuse_unmet(stack, os.environ)
