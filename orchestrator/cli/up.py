@@ -139,10 +139,21 @@ def _tell(
         click.echo(f"{_done(result['change'], climbed, seconds)}.  hftstack status | logs -f | down")
         return 0
     climbing.blame(result, {spec.name: spec for spec in deployment.units}, deployment.stack, timeout=timeout)
+    if result["rolled_back"] is not None:
+        terminal.say(_rolled_back(deployment.stack, result["rolled_back"], duration(seconds)))
+        return NotReachedError.exit_code
     running = [unit["name"] for unit in result["units"] if unit["pid"] is not None]
     left = f"left running: {', '.join(running)}" if running else "nothing runs"
     terminal.say(f"{deployment.stack} is not up after {duration(seconds)}; {left}.  hftstack status | logs | down")
     return NotReachedError.exit_code
+
+
+def _rolled_back(stack: str, outcome: dict[str, Any], took: str) -> str:
+    culprits = ", ".join(outcome["culprits"])
+    if outcome["reached"]:
+        return f"{stack} is back to what ran before, {took}: {culprits} did not become ready.  hftstack status | logs"
+    left = ", ".join(outcome["blocked"])
+    return f"{stack} went back to what ran before, {took}, but not ready are: {left}.  hftstack status | logs"
 
 
 def _done(change: dict[str, Any], climbed: tuple[str, ...], seconds: float) -> str:

@@ -314,6 +314,7 @@ class Deployment:
     network: str
     units: tuple[UnitSpec, ...]
     notify: Notify | None = None
+    rollback: bool = False
     format: int = FORMAT
     sources: tuple[File, ...] = ()
     inherited: tuple[tuple[str, str], ...] = ()

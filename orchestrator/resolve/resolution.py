@@ -107,6 +107,7 @@ def resolve(
         network=stack.network,
         units=units,
         notify=notify,
+        rollback=stack.rollback,
         sources=_sources(stack, vault) if secrets else (),
         inherited=tuple(sorted((key, environ[key]) for key in INHERITED if key in environ)),
     )

@@ -226,6 +226,12 @@ class Stack(Part):
         "else the folder that HFTBACKTEST_ROOT names.",
     )
     build: Build = Field(default_factory=Build, description="How cargo builds.")
+    rollback: bool = Field(
+        default=False,
+        description="Whether a change is taken back, with all that hangs on it, when a unit that it adds or restarts "
+        "does not become ready: `up` then brings back what ran before, and exits 5.",
+        examples=[True],
+    )
     require: Require | None = Field(
         None, description="What must hold of the file's git repository before `up` does anything."
     )

@@ -20,14 +20,18 @@ def missing(specs: Iterable[UnitSpec]) -> tuple[str, ...]:
 
 
 class ConfigFolder:
-    """The folder of a stack's configs; what cannot be removed from it stays."""
+    """The folder of a stack's configs; what cannot be removed from it stays.
+
+    `spared` are units that may be brought back, with configs that no unit has now.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.spared: tuple[UnitSpec, ...] = ()
 
     def prune(self, graph: Graph) -> None:
         """Remove what no unit has: what was deployed before, and what an `up` rendered that came to nothing."""
-        kept = _kept(graph)
+        kept = self._kept(graph)
         with suppress(OSError), os.scandir(self._folder) as entries:
             for entry in entries:
                 if entry.path not in kept:
@@ -38,15 +42,14 @@ class ConfigFolder:
 
         Others that no unit has may be those of an `up` that is about to bring them in.
         """
-        kept = _kept(graph)
+        kept = self._kept(graph)
         for file in spec.files:
             if file.path not in kept and file.path.startswith(f"{self._folder}/"):
                 _remove(file.path)
 
-
-def _kept(graph: Graph) -> set[str]:
-    running = [unit.running for unit in graph.units.values() if unit.running is not None]
-    return {file.path for spec in (*graph.specs.values(), *running) for file in spec.files}
+    def _kept(self, graph: Graph) -> set[str]:
+        running = [unit.running for unit in graph.units.values() if unit.running is not None]
+        return {file.path for spec in (*graph.specs.values(), *running, *self.spared) for file in spec.files}
 
 
 def _remove(path: str) -> None:

@@ -20,6 +20,7 @@ from orchestrator.supervise.graph import needed
 from orchestrator.supervise.listening import beating, listen, listening
 from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
 from orchestrator.supervise.report import instant
+from orchestrator.supervise.rollback import Before
 from orchestrator.supervise.settlement import Settlement, gone, settled
 
 if TYPE_CHECKING:
@@ -100,22 +101,43 @@ class Operations:
         for path in missing(specs):
             raise RefusedError("a rendered config was removed meanwhile", where=path, hint="run `up` again")
         was_down = tuple(spec.name for spec in specs if not self._was_wanted(spec.name))
+        before = Before.of(supervisor, change) if deployment.rollback else None
         self.applied = True
         self._applying = connection.pid
         self._begun[connection] = was_down
+        rolled_back = None
         try:
             with listening(supervisor, connection):
+                supervisor.spare(None if before is None else before.deployment)
                 self.bring_in(deployment, only, asked_by(params), plan=params.get("plan"))
                 settlement = await self.settle(specs, timeout)
+                units = supervisor.describe()
+                if before is not None and supervisor.graph.halted is None and not self._is_leaving():
+                    rolled_back = await self._roll_back(before, settlement, asked_by(params))
         finally:
             self._applying = None
+            supervisor.spare(None)
         if supervisor.graph.halted is not None:
             supervisor.refuse_halted()
         return {
             **settlement.result(),
             "change": codec.plain(change),
-            "units": supervisor.describe(),
+            "units": units,
+            "rolled_back": rolled_back,
         }
+
+    async def _roll_back(self, before: Before, settlement: Settlement, by: dict[str, Any]) -> dict[str, Any] | None:
+        """Bring back what ran before when a unit that was changed did not get there; returns what became of that."""
+        culprits = before.culprits(settlement)
+        if not culprits:
+            return None
+        names = ", ".join(culprits)
+        self._supervisor.note(None, "rollback", f"{names} did not get there: back to what ran before")
+        self.bring_in(before.deployment, before.wanted, by)
+        idle = [spec.name for spec in before.deployment.units if spec.name not in before.wanted]
+        self._supervisor.stop(idle, "it was stopped before")
+        specs = [spec for spec in before.deployment.units if spec.name in before.wanted]
+        return {**(await self.settle(specs)).result(), "culprits": list(culprits), "units": self._supervisor.describe()}
 
     def bring_in(
         self, deployment: Deployment, only: Sequence[str] | None, by: dict[str, Any], *, plan: object = None

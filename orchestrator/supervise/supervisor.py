@@ -219,6 +219,12 @@ class Supervisor:
         self._configs.prune(self.graph)
         self._renewal.ask()
 
+    def spare(self, deployment: Deployment | None) -> None:
+        """Keep the configs of what may be brought back; None when nothing may any more."""
+        before, self._configs.spared = self._configs.spared, () if deployment is None else deployment.units
+        if before:
+            self._configs.prune(self.graph)
+
     def _recognise(self, deployment: Deployment) -> None:
         """Know again, by their markers, units whose deployment was lost."""
         units = dict(self.graph.units)
