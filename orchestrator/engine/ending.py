@@ -15,11 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.channel.departure import TIDIED_WITHIN
 from orchestrator.deployment.model import Kind
 from orchestrator.errors import HftstackError
 from orchestrator.supervise import process as processes
 from orchestrator.supervise import records
 from orchestrator.supervise.adopt import marked
+from orchestrator.supervise.lull import LOOK_EVERY, LULL_WITHIN, Lull
 from orchestrator.supervise.process import ProcessId
 from orchestrator.supervise.unit import LOST_AFTER, SHORTEST_GRACE, TERM_EVERY, ending
 
@@ -122,9 +124,12 @@ def _end_wave(wave: Iterable[_Unit], *, hurry: bool, told: Callable[[str], None]
     unclean: dict[str, str] = {}
     begun = time.monotonic()
     killed: dict[_Unit, float] = {}
+    lulls: dict[_Unit, Lull] = {}
     for unit in left:
         if unit.kind in {Kind.CONNECTOR, None}:
             processes.soften(unit.id.pid)
+        if unit.kind is Kind.CONNECTOR:
+            left[unit] = begun + TIDIED_WITHIN  # the bots have just left: it takes down their connections
     while left:
         now = time.monotonic()
         for unit in list(left):
@@ -140,10 +145,22 @@ def _end_wave(wave: Iterable[_Unit], *, hurry: bool, told: Callable[[str], None]
                     told(f"{unit.name}: killed: still alive after its grace of {grace:g} s")
             elif unit not in killed and now >= left[unit]:
                 repeated = unit.kind is Kind.CONNECTOR
+                if repeated and not _hears(unit, lulls, begun, now):
+                    continue
                 left[unit] = now + TERM_EVERY if repeated else float("inf")
                 processes.signal_all([unit.id], signal.SIGTERM)
-        time.sleep(_LOOK)
+        time.sleep(LOOK_EVERY)
     return unclean
+
+
+def _hears(unit: _Unit, lulls: dict[_Unit, Lull], begun: float, now: float) -> bool:
+    """Tell whether this is a moment in which a connector hears a SIGTERM, or one was waited for long enough."""
+    if now >= begun + TIDIED_WITHIN + LULL_WITHIN:
+        return True
+    if unit not in lulls:
+        lulls[unit] = Lull(unit.id.pid, now)
+        return False
+    return lulls[unit].is_now(now)
 
 
 def _clear(pids: Iterable[int]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_BOTS: Final = 19
 """iceoryx2 takes 20 nodes a service, one of which is the connector's, whatever max_bots says (measured on 0.6.1)."""
 
-_CLOSES_DAILY: Final = frozenset({"binancefutures", "binancespot"})
+_CLOSES_DAILY: Final = ("binancefutures", "binancespot")
 _DAY: Final = 24 * 3600 * 1_000_000_000
 """Nanoseconds after which Binance closes every socket (developers.binance.com, websocket market streams)."""
 

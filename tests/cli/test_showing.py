@@ -22,7 +22,7 @@ _STACK = """\
 network: testnet
 connectors:
   bf: {type: binancefutures, config: {stream_url: "wss://fstream.binancefuture.com/ws", secret: hunter2,
-       api_url: "https://testnet.binancefuture.com", api_key: "${KEY}"}}
+       order_prefix: mm1-, api_url: "https://testnet.binancefuture.com", api_key: "${KEY}"}}
 """
 
 
@@ -72,7 +72,7 @@ def test_git_shows_what_changed_in_meaning_and_no_secret(machine: Machine) -> No
     git("add", "s.yaml", ".gitattributes")
     git("commit", "-qm", "first")
     machine.file.write_text(
-        "connectors:\n  bf:\n    config:\n      api_key: ${KEY}\n      secret: hunter3\n"
+        "connectors:\n  bf:\n    config:\n      api_key: ${KEY}\n      secret: hunter3\n      order_prefix: mm1-\n"
         "      api_url: https://testnet.binancefuture.com\n      stream_url: wss://fstream.binancefuture.com/ws\n"
         "    type: binancefutures\n    features: [a]\n\nnetwork: testnet\n"
     )
