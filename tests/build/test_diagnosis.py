@@ -54,7 +54,7 @@ from orchestrator.build.diagnosis import diagnose
             "rustup update stable",
         ),
         (
-            "error: failed to download from `https://index.crates.io/config.json`",
+            "error: failed to download from `https://registry.example/config.json`",
             "cargo cannot fetch the dependencies",
             "check the network",
         ),
