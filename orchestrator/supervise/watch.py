@@ -53,8 +53,7 @@ class View:
     """What was last seen of one connector's channel. Instants are seconds of the loop's clock.
 
     `rate` is messages a second over all attached bots' connections, the fastest of them; None before two samples.
-    `unverified` is since when the channel cannot be verified; `attached`, `slow` and `cut` are as in `Signs`. `silence`
-    is why the channel is stale.
+    `unverified` is since when the channel cannot be verified; `attached`, `slow` and `cut` are as in `Signs`.
     """
 
     probe: Probe
@@ -73,7 +72,6 @@ class View:
     attached: float | None = None
     slow: float | None = None
     cut: float | None = None
-    silence: str | None = None
     rate: float | None = None
     sampled: tuple[float, dict[int, int]] | None = None
 
@@ -189,14 +187,14 @@ class Watch:
 
     def _meaning(self, view: View, unit: Unit, now: float) -> Iterator[Event]:
         """Yield what a channel that is not broken means for its connector."""
-        view.silence = self._silence(view, unit, now)
-        if view.silence is not None and view.level is Level.FRESH:
+        silent = self._silence(view, unit, now)
+        if silent is not None and view.level is Level.FRESH:
             view.level = Level.CONNECTED if view.spec.streams else Level.LIVE
         if view.level is not unit.level:
             yield Observed(view.level)
-        if view.silence is not None and unit.state is State.UP:
-            yield Silent(view.silence)
-        elif view.silence is None and unit.state is State.STALE:
+        if silent is not None and unit.state is State.UP:
+            yield Silent(silent)
+        elif silent is None and unit.state is State.STALE:
             yield Recovered()
 
     def _silence(self, view: View, unit: Unit, now: float) -> str | None:
@@ -208,6 +206,8 @@ class Watch:
         view.cut = (now if view.cut is None else view.cut) if gone else None
         health = view.spec.health
         moved = view.moved if view.moved is not None and (view.attached or 0.0) <= view.moved else None
+        if moved is not None and now - moved < health.stale_after and view.slow is None and view.cut is None:
+            return None  # as nearly always, ten times a second for each channel
         signs = Signs(view.attached, moved, view.slow, view.cut)
         return silence(signs, health, now, loud=loud(health.quiet, self._wall()) if health.quiet else math.inf)
 
