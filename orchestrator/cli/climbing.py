@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from orchestrator.cli import terminal
+from orchestrator.errors import NotReachedError
 from orchestrator.observe.climb import Climb
 from orchestrator.observe.failure import coming, explanations
 from orchestrator.observe.table import cut, duration
@@ -48,6 +49,15 @@ class Watch:
         """Say what happens after Ctrl-C."""
         self.line.erase()
         terminal.say(f"interrupted: stopping what this `{self._verb}` started (Ctrl-C again does not wait for it)")
+
+
+def unreached(
+    result: Mapping[str, Any], specs: Mapping[str, UnitSpec], stack: str, not_done: str, *, timeout: float | None
+) -> int:
+    """Say why units did not reach their target, and that they did `not_done`; returns the exit code for it."""
+    blame(result, specs, stack, timeout=timeout)
+    terminal.say(f"{not_done}: {', '.join(result['blocked'])}.  hftstack status | logs")
+    return NotReachedError.exit_code
 
 
 def blame(

@@ -6,10 +6,9 @@ import time
 
 import click
 
-from orchestrator.cli import arguments, climbing, orders, stopping, terminal, times
+from orchestrator.cli import arguments, climbing, orders, stopping, times
 from orchestrator.cli.verb import Verb
 from orchestrator.deployment.model import Kind
-from orchestrator.errors import NotReachedError
 from orchestrator.observe.table import duration
 
 
@@ -36,9 +35,7 @@ def command(units: tuple[str, ...], stack: str | None, timeout: float | None, *,
     took = duration(time.monotonic() - begun)
     again = result["restarted"]
     if not result["reached"]:
-        climbing.blame(result, meant.specs, meant.home.name, timeout=timeout)
-        terminal.say(f"not up again after {took}: {', '.join(result['blocked'])}.  hftstack status | logs")
-        return NotReachedError.exit_code
+        return climbing.unreached(result, meant.specs, meant.home.name, f"not up again after {took}", timeout=timeout)
     trading = any(meant.kind(name) is not Kind.SERVICE for name in again)
     done = f"restarted {', '.join(again)}" if again else f"started {', '.join(watch.climbed)}"
     click.echo(f"{done} in {took}" + (f"; {stopping.ORDERS}" if trading else ""))

@@ -6,9 +6,8 @@ import time
 
 import click
 
-from orchestrator.cli import arguments, climbing, orders, terminal, times
+from orchestrator.cli import arguments, climbing, orders, times
 from orchestrator.cli.verb import Verb
-from orchestrator.errors import NotReachedError
 from orchestrator.observe.table import duration
 
 
@@ -33,8 +32,6 @@ def command(units: tuple[str, ...], stack: str | None, timeout: float | None) ->
         watch.line.erase()
     took = duration(time.monotonic() - begun)
     if not result["reached"]:
-        climbing.blame(result, meant.specs, meant.home.name, timeout=timeout)
-        terminal.say(f"not started after {took}: {', '.join(result['blocked'])}.  hftstack status | logs")
-        return NotReachedError.exit_code
+        return climbing.unreached(result, meant.specs, meant.home.name, f"not started after {took}", timeout=timeout)
     click.echo(f"started in {took}" if watch.climbed else f"nothing to start: {', '.join(units)} up already, {took}")
     return 0

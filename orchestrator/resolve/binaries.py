@@ -15,7 +15,7 @@ from orchestrator.errors import BuildError
 from orchestrator.stack.model import SIM, Connector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.stack.model import Bot, Service, Stack
@@ -62,21 +62,7 @@ def reuse(stack: Stack, *, home: StackHome) -> BuildResult | None:
 
     Raises BuildError when there is none, or when its bytes have changed. Nobody can tell which features are in it.
     """
-    request = build_request(stack, home=home)
-    if request is None:
-        return None
-    deployed = _deployed(home)
-    binaries = {}
-    for program in request.programs:
-        units = [name for _, name, unit in stack.units() if program_of(unit) == program]
-        binaries[program] = _verified(next(_candidates(program, units, deployed, home), None), program)
-    return BuildResult(
-        binaries=MappingProxyType(binaries),
-        features=request.features,
-        workspace=request.source or request.start,
-        seconds=0.0,
-        rebuilt=False,
-    )
+    return _earlier(stack, home, _verified)
 
 
 def expected(stack: Stack, *, home: StackHome) -> BuildResult | None:
@@ -84,6 +70,19 @@ def expected(stack: Stack, *, home: StackHome) -> BuildResult | None:
 
     Raises BuildError when the bytes of a stored one have changed.
     """
+
+    def known(stored: Path | None, program: Program) -> StoredBinary:
+        if stored is not None:
+            return _verified(stored, program)
+        return StoredBinary(home.binaries / UNBUILT_FOLDER / (program.binary or program.package), UNBUILT)
+
+    return _earlier(stack, home, known)
+
+
+def _earlier(
+    stack: Stack, home: StackHome, known: Callable[[Path | None, Program], StoredBinary]
+) -> BuildResult | None:
+    """Return what `known` makes of each program's binary of an earlier build."""
     request = build_request(stack, home=home)
     if request is None:
         return None
@@ -91,9 +90,7 @@ def expected(stack: Stack, *, home: StackHome) -> BuildResult | None:
     binaries = {}
     for program in request.programs:
         units = [name for _, name, unit in stack.units() if program_of(unit) == program]
-        stored = next(_candidates(program, units, deployed, home), None)
-        unbuilt = StoredBinary(home.binaries / UNBUILT_FOLDER / (program.binary or program.package), UNBUILT)
-        binaries[program] = unbuilt if stored is None else _verified(stored, program)
+        binaries[program] = known(next(_candidates(program, units, deployed, home), None), program)
     return BuildResult(
         binaries=MappingProxyType(binaries),
         features=request.features,

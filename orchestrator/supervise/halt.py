@@ -19,7 +19,7 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
 from orchestrator.deployment.homes import StackHome
 from orchestrator.errors import RefusedError
-from orchestrator.supervise.records import replace_file
+from orchestrator.supervise.records import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def release(home: Home | StackHome) -> Halt | None:
         return None
     try:
         home.halt.unlink(missing_ok=True)
-        _sync(home.halt.parent)
+        sync_folder(home.halt.parent)
     except OSError as error:
         raise RefusedError(f"the latch cannot be removed: {error.strerror}", where=str(home.halt)) from None
     return halt
@@ -165,16 +165,8 @@ def _touch(path: Path) -> bool:
     """Make an empty file, for which a full disk may still have room; tell whether it is there."""
     with suppress(OSError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        _sync(path.parent)
+        sync_folder(path.parent)
     return _exists(path)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _exists(path: Path) -> bool:

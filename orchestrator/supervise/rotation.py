@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives
 from orchestrator.supervise.archives import UNFINISHED, Span
+from orchestrator.supervise.records import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def rotate(log: Path, *, most: int) -> Iterator[str]:
             raise
         yield "copied"
         fresh.rename(archive)
-        _sync(log.parent)
+        sync_folder(log.parent)
         yield "named"
         punch(descriptor, 0, end)
         yield "punched"
@@ -176,11 +177,3 @@ def _line_end(descriptor: int, begin: int, end: int) -> int:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
