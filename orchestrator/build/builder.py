@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,17 @@ def ensure(
     program = toolchain.cargo(environment)
     toolchain.c_compiler(environment)
     cargo = Cargo(program, environment)
-    metadata = cargo.metadata(manifest, "--no-deps")
+    with ThreadPoolExecutor(1) as beside:  # as long as cargo takes to read the workspace
+        bindgen = beside.submit(_bindgen, environment)
+        metadata = cargo.metadata(manifest, "--no-deps")
     chosen = {program: _binary(metadata.package(program.package), program.binary) for program in request.programs}
     if CONNECTOR in chosen:
         check_features(metadata.package(CONNECTOR.package), request.features)
     options = command_options(request, metadata)
-    cargo = Cargo(program, {**environment, **_libclang(cargo, manifest, metadata, request, environment)})
+    variables = bindgen.result()
+    if variables is None:
+        _refuse_bindgen(cargo, manifest, metadata, request, environment)
+    cargo = Cargo(program, {**environment, **(variables or {})})
 
     locked, warnings = _locked(request, metadata.workspace_root)
     if request.again:
@@ -127,16 +133,22 @@ def _environment(request: BuildRequest, environ: Mapping[str, str]) -> dict[str,
     return environment
 
 
-def _libclang(
-    cargo: Cargo, manifest: Path, metadata: Metadata, request: BuildRequest, environ: Mapping[str, str]
-) -> dict[str, str]:
+def _bindgen(environ: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the variables that bindgen needs to find a libclang, None if there is none."""
     if toolchain.system_libclang(environ):
         return {}
     if "LIBCLANG_PATH" not in environ and (library := toolchain.wheel_libclang()):
         return toolchain.wheel_environment(library, environ)
+    return None
+
+
+def _refuse_bindgen(
+    cargo: Cargo, manifest: Path, metadata: Metadata, request: BuildRequest, environ: Mapping[str, str]
+) -> None:
+    """Raise BuildError if what is to be built needs bindgen, for which there is no libclang."""
     roots = frozenset(metadata.package(program.package).id for program in request.programs)
     if not cargo.metadata(manifest).depends_on(roots, "clang-sys"):
-        return {}
+        return
     if "LIBCLANG_PATH" in environ:
         raise BuildError(
             "LIBCLANG_PATH names no libclang",

@@ -58,7 +58,7 @@ def command(
     Exits 5 when a unit did not reach its target; what runs is left running. Ctrl-C stops what this `up` started.
     """
     from orchestrator.deployment import planfile  # noqa: PLC0415 - not for help
-    from orchestrator.engine import ascent, planning, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
+    from orchestrator.engine import ascent, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
 
     begun = time.monotonic()
     planned = None if plan_file is None else planfile.read(plan_file)
@@ -86,6 +86,8 @@ def command(
     if foreground:
         ascent.stay(prepared, environ=os.environ)
     if planned is not None and plan_file is not None:
+        from orchestrator.engine import planning  # noqa: PLC0415 - for a reviewed plan only
+
         planfile.refuse_another(planned, planning.compared(prepared.deployment, prepared.configs, home), plan_file)
     chosen = _chosen(prepared.deployment, units)
     watch = climbing.Watch("up", chosen)

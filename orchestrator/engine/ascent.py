@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec
-from orchestrator.engine import attribution
 from orchestrator.engine.connection import connect, launch
 from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
@@ -53,10 +51,15 @@ def up(
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
     home, deployment = preparation.home, preparation.deployment
-    by = attribution.by(environ, Path(deployment.file))
     with _reached(home, environ) as client:
         render(preparation)
-        params = {"deployment": codec.plain(deployment), "only": only, "timeout": timeout, "by": by, "plan": plan}
+        params = {
+            "deployment": codec.plain(deployment),
+            "only": only,
+            "timeout": timeout,
+            "by": preparation.by,
+            "plan": plan,
+        }
         try:
             result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
         except KeyboardInterrupt:
@@ -88,4 +91,4 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
     render(preparation)
     path = home.runtime / "bring.json"
     records.replace_file(path, records.seal(preparation.deployment), durable=False)
-    become(home, environ, path, attribution.by(environ, Path(preparation.deployment.file)))
+    become(home, environ, path, preparation.by)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment import lockfile
 from orchestrator.doctor.preflight import check
+from orchestrator.engine import attribution
 from orchestrator.engine.answering import refuse_mute
 from orchestrator.engine.locking import refuse_unlocked
 from orchestrator.engine.requirement import refuse_unmet
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A stack that is ready to be brought up; `warnings` are for its owner to hear first."""
+    """A stack that is ready to be brought up; `warnings` are for its owner to hear first.
+
+    `by` is who prepared it and the commit that its file was of at that time.
+    """
 
     stack: Stack
     home: StackHome
@@ -36,6 +41,7 @@ class Preparation:
     deployment: Deployment
     configs: Configs
     warnings: tuple[str, ...]
+    by: dict[str, Any]
 
 
 def claim(stack: Stack, home: Home, environ: Mapping[str, str]) -> StackHome:
@@ -89,14 +95,16 @@ def prepare(
     """
     if locked:
         lockfile.read(lockfile.path_of(stack.file))  # before the minutes that a build may take
-    binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
+    with ThreadPoolExecutor(1) as beside:  # git is asked while cargo works
+        by = beside.submit(attribution.by, environ, stack.file)
+        binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
     if locked:
         refuse_unlocked(stack, home, environ=environ, binaries=binaries, built=build is not None)
     refuse_mute(binaries, environ=environ)
     configs = Configs(home.configs)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
     warnings = _preflight(deployment, home, environ, until_logout=until_logout)
-    return Preparation(stack, home, binaries, deployment, configs, warnings)
+    return Preparation(stack, home, binaries, deployment, configs, warnings, by.result())
 
 
 def render(preparation: Preparation) -> None:
