@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from orchestrator.cli.verb import HelpContext
 from orchestrator.errors import HftstackError, RefusedError
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _piped() -> Iterator[None]:
 
 class Verbs(click.Group):
     """Imports a verb when it is called; help and completion come from the table alone."""
+
+    context_class = HelpContext
 
     def make_context(
         self,

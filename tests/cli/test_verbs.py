@@ -34,6 +34,15 @@ def test_a_verb_explains_itself_with_an_example(machine: Machine, verb: str) -> 
     assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
+@pytest.mark.parametrize("words", [(), ("up",), ("logs",), ("history",)], ids=lambda words: words or "hftstack")
+def test_help_fits_a_terminal_of_40_columns(machine: Machine, words: tuple[str, ...]) -> None:
+    done = machine.hftstack(*words, "--help", env={"COLUMNS": "40"})
+
+    wrapped = done.out.partition("Examples:" if words else "Completion:")[0]
+    assert done.code == 0
+    assert [line for line in wrapped.splitlines() if len(line) > 40] == []
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_option_that_a_verb_lacks_is_a_mistake_of_usage(machine: Machine, verb: str) -> None:
     done = machine.hftstack(verb, "--no-such")
