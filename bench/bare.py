@@ -15,8 +15,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.programs import SYMBOL, TYPE
-from bench.stackfiles import CONNECTOR
+from bench.programs import CONNECTOR, SYMBOL, TYPE
 from orchestrator.channel import Probe, Verdict, locate, scan_nodes
 from orchestrator.supervise.sockets import established
 

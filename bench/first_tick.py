@@ -63,7 +63,7 @@ def under_hftstack(place: ground.Ground, found: Programs, count: int) -> list[fl
     hftstack.run("up", "--no-build", file)
     logs = hftstack.stack("tick").logs / stackfiles.BOT
     first_tick(logs, begun, _PATIENCE)
-    seconds = crashes(count, logs, lambda: hftstack.pid("tick", stackfiles.CONNECTOR))
+    seconds = crashes(count, logs, lambda: hftstack.pid("tick", programs.CONNECTOR))
     hftstack.run("down", "tick", allowed=(0, 5))
     place.clean_channels(folder)
     return seconds
@@ -96,7 +96,7 @@ def by_hand(place: ground.Ground, found: Programs, count: int) -> list[float | N
 def _owner(folder: Path) -> int:
     """Return the pid of the process that holds the connector's channel."""
     location = locate(folder, None)
-    probe = Probe(location, stackfiles.CONNECTOR)
+    probe = Probe(location, programs.CONNECTOR)
     try:
         return until("connector", lambda: probe.scan(scan_nodes(location), pid=None).owner or 0, _PATIENCE)
     finally:

@@ -29,11 +29,11 @@ def stack(folder: Path, port: int) -> Path:
     config = {"stream_url": f"ws://{address}/ws", "api_url": f"http://{address}"}
     services = {"exchange": {"package": "exchange", "args": ["--port", str(port)], "ready": {"tcp": address}}}
     connector = {"type": programs.TYPE, "config": config, "depends_on": ["exchange"]}
-    bot = {"package": "bot", "args": [stackfiles.CONNECTOR, programs.SYMBOL], "depends_on": [stackfiles.CONNECTOR]}
+    bot = {"package": "bot", "args": [programs.CONNECTOR, programs.SYMBOL], "depends_on": [programs.CONNECTOR]}
     units = {
         "source": {"path": str(cargo.PAPER)},
         "services": services,
-        "connectors": {stackfiles.CONNECTOR: connector},
+        "connectors": {programs.CONNECTOR: connector},
         "bots": {stackfiles.BOT: {**bot, "stop": {"grace": "1s"}}},
     }
     return stackfiles.write(folder, _NAME, units)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.stackfiles import CONNECTOR
 from orchestrator.build.store import store
 
+CONNECTOR: Final = "bf"
 TYPE: Final = "binancefutures"
 SYMBOL: Final = "btcusdt"
 _BUILT: Final = Path(__file__).resolve().parent.parent / "paper/target/release"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bench.programs import CONNECTOR
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.programs import Programs
 
-CONNECTOR = "bf"
 BOT = "mm"
 ALWAYS = {
     "backoff": {"initial": "1ms", "max": "1ms"},

@@ -102,8 +102,8 @@ def _attach(row: _Row, found: Programs) -> subprocess.Popen[bytes]:
 
 def _journaled(row: _Row) -> tuple[float, bool]:
     last = {(event.unit, event.what): event.at for event in row.hftstack.journal(row.stack)}
-    asked, ended = last[stackfiles.CONNECTOR, "stopping"], last[stackfiles.CONNECTOR, "exit"]
-    killed = last.get((stackfiles.CONNECTOR, "killed"), 0.0) > asked
+    asked, ended = last[programs.CONNECTOR, "stopping"], last[programs.CONNECTOR, "exit"]
+    killed = last.get((programs.CONNECTOR, "killed"), 0.0) > asked
     return ended - max(asked, last.get((stackfiles.BOT, "exit"), 0.0)), killed
 
 

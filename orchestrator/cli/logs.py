@@ -42,7 +42,8 @@ def command(units: tuple[str, ...], stack: str | None, since: int | None, count:
     if follow and count is None and since is None:
         count = _FIRST
     followers = [following.Follower(home, unit) for unit in shown] if follow else []
-    for unit, line in logs.history(home, shown, count, since, before=followers):
+    places = {follower.unit: follower.place for follower in followers}
+    for unit, line in logs.history(home, shown, count, since, until=places):
         _print(unit, line, shown, width)
     for unit in shown:
         _lost(unit, logs.lost(home, unit))

@@ -32,6 +32,11 @@ class Follower:
         self.lost = 0
         self._rest = b""
 
+    @property
+    def place(self) -> logs.Place:
+        """Where the next line begins."""
+        return logs.Place(self.path, self.offset)
+
     def lines(self) -> Iterator[str]:
         """Yield the lines that are complete by now."""
         while True:

@@ -6,18 +6,18 @@ import heapq
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.observe.table import cut
 from orchestrator.supervise import archives
 from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.deployment.homes import StackHome
-    from orchestrator.observe.following import Follower
 
 _READ_FOR_WORDS: Final = 100
 _FIRST_LOOK: Final = 1000
@@ -27,6 +27,16 @@ _FURTHER: Final = 10
 _INSTANT: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)Z")
 _HARMLESS: Final = "No config file was loaded, a config with default values will be used."
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Place(NamedTuple):
+    """Where somebody reads the output of a unit: the log, None before the first one, and the offset in it in bytes."""
+
+    path: Path | None
+    offset: int
+
+
+_NOBODY: Final[Mapping[str, Place]] = MappingProxyType({})
 
 
 def text(line: bytes) -> str:
@@ -123,18 +133,18 @@ def history(
     count: int | None,
     since: int | None = None,
     *,
-    before: Sequence[Follower] = (),
+    until: Mapping[str, Place] = _NOBODY,
 ) -> Iterator[tuple[str, str]]:
     """Yield (unit, line): the last `count` lines of each unit over its starts, None for all, in the order of time.
 
     A line without an instant of its own stands behind the line before it; those of a unit that writes none stand first.
     `since`, in nanoseconds since the epoch, leaves out what was written before: lines by their instants, a start that
-    writes none by the instant of its last write. What those `before` will yield is left to them.
+    writes none by the instant of its last write. What stands behind the place of a unit in
+    `until` is left to who reads on from there.
     """
-    followers = {follower.unit: follower for follower in before}
     stamped = []
     for unit in units:
-        written = _written_files(home, unit, followers.get(unit))
+        written = _written_files(home, unit, until.get(unit))
         if count is None and since is None:
             stamped.append(_stamped(unit, (line for path, end in written for line in _whole(path, end))))
         else:
@@ -151,13 +161,13 @@ def _stamped(unit: str, lines: Iterable[str]) -> Iterator[tuple[str, str, int, s
         yield instant, unit, place, line
 
 
-def _written_files(home: StackHome, unit: str, follower: Follower | None) -> list[tuple[Path, int | None]]:
+def _written_files(home: StackHome, unit: str, until: Place | None) -> list[tuple[Path, int | None]]:
     """Return the logs of a unit, and where each ends for who reads it now."""
     paths = files(home, unit)
-    if follower is None:
+    if until is None:
         return [(path, None) for path in paths]
-    last = follower.path
-    return [(path, follower.offset if path == last else None) for path in paths if last is not None and path <= last]
+    last, offset = until
+    return [(path, offset if path == last else None) for path in paths if last is not None and path <= last]
 
 
 def _of_starts(written: list[tuple[Path, int | None]], count: int | None, since: int | None) -> list[str]:

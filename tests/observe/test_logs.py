@@ -200,7 +200,7 @@ def test_what_is_written_while_history_is_read_comes_once(stack: StackHome) -> N
         file.write("line\nthree\n")
     _start(stack, "bf", 2, "second start\n")
 
-    assert [line for _, line in history(stack, ["bf"], None, before=[follower])] == ["one"]
+    assert [line for _, line in history(stack, ["bf"], None, until={"bf": follower.place})] == ["one"]
     assert list(follower.lines()) == ["half a line", "three", "second start"]
 
 
@@ -208,5 +208,5 @@ def test_what_is_written_before_the_first_start_is_seen_is_left_to_who_follows(s
     follower = Follower(stack, "bf")
     _start(stack, "bf", 1, "first\n")
 
-    assert list(history(stack, ["bf"], None, before=[follower])) == []
+    assert list(history(stack, ["bf"], None, until={"bf": follower.place})) == []
     assert list(follower.lines()) == ["first"]
