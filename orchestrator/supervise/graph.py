@@ -22,6 +22,7 @@ from orchestrator.supervise.unit import (
     Recycle,
     Release,
     Revive,
+    Spread,
     Start,
     State,
     Stop,
@@ -29,13 +30,16 @@ from orchestrator.supervise.unit import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from orchestrator.deployment.model import Dependency, Deployment, UnitSpec
     from orchestrator.supervise.unit import Action, Event
 
 TOGETHER: Final = 1.0
 """A bot that exits within this many seconds of its dependency's death went with it."""
+
+SPREAD: Final = 1.0
+"""Seconds over which the starts that follow upon an incident of an exchange are spread."""
 
 _ON_ITS_WAY: Final = frozenset({State.WAITING, State.BACKOFF, State.STARTING})
 
@@ -61,10 +65,15 @@ class Graph:
         return running if running is not None else self.specs[name]
 
 
+def _middle() -> float:
+    """Be the randomness where none is wanted."""
+    return 0.5
+
+
 class _Turn:
     """One event and all that follows from it."""
 
-    def __init__(self, graph: Graph, now: float, noise: float) -> None:
+    def __init__(self, graph: Graph, now: float, noise: Callable[[], float] = _middle) -> None:
         self.specs = graph.specs
         self.units = dict(graph.units)
         self.births = graph.births
@@ -101,7 +110,7 @@ class _Turn:
         if (before.running or spec).external:
             after, actions = external.step(before, spec, event, self.now)
         else:
-            after, actions = machine.step(before, spec, event, self.now, noise=self.noise)
+            after, actions = machine.step(before, spec, event, self.now, noise=self.noise())
         self.units[name] = after
         self.todo.extend((name, action) for action in actions)
         return after != before
@@ -198,15 +207,23 @@ class _Turn:
             return external.is_unawaited(unit) and self.send(name, Release(0))
         if self._awaits_prober(unit) or unmet(self.specs[name], self.units, self.specs):
             return False
+        if unit.spread:
+            return self.send(name, Spread())
         self.births += 1
         return self.send(name, Release(self.births))
 
     def _awaits_prober(self, unit: Unit) -> bool:
         """Tell whether the connector that goes first after an incident is on its way up, for the first time since."""
-        prober = None if unit.prober is None else self.units.get(unit.prober)
-        if prober is None or not prober.wanted or prober.state not in _ON_ITS_WAY:
+        if unit.prober is None or unit.prober not in self.specs:
             return False
-        return prober.died is not None and unit.died is not None and prober.died - unit.died <= TOGETHER
+        prober = self.units[unit.prober]
+        if not prober.wanted or prober.state not in _ON_ITS_WAY or unit.died is None or prober.died is None:
+            return False
+        if prober.overdue:
+            return False  # it lives and does not get there: that may be its own trouble
+        if prober.state is State.WAITING and unmet(self.specs[unit.prober], self.units, self.specs):
+            return False  # perhaps for this very unit
+        return prober.died - unit.died <= TOGETHER
 
     def excuse(self, name: str) -> None:
         """Take a failure that others of its exchange had within a second for one incident: one starts, for nothing."""
@@ -225,11 +242,11 @@ class _Turn:
             return
         prober = min(failed, key=lambda other: (not self.units[other].alive, self.units[other].died or 0.0))
         for other in failed:
-            text = f"one incident of {host}"
+            text, spread = f"one incident of {host}", SPREAD * self.noise()
             if other == prober:
-                self.send(other, Excused(f"{text}: it goes first"))
+                self.send(other, Excused(f"{text}: it goes first", None, spread))
             elif self.units[other].prober is None:
-                self.send(other, Excused(f"{text}: {prober} goes first", prober))
+                self.send(other, Excused(f"{text}: {prober} goes first", prober, spread))
 
     def _host(self, name: str) -> str | None:
         spec = self.specs.get(name)
@@ -270,8 +287,13 @@ def _holds(edge: Dependency, units: Mapping[str, Unit], specs: Mapping[str, Unit
     return dependency.state is State.UP and reaches(dependency.level, specs[edge.unit].target)
 
 
-def step(graph: Graph, name: str, event: Event, now: float, *, noise: float = 0.5) -> tuple[Graph, Todo]:
-    """Feed `event` to one unit and let the others follow. Returns the new graph and what to do, in order."""
+def step(
+    graph: Graph, name: str, event: Event, now: float, *, noise: Callable[[], float] = _middle
+) -> tuple[Graph, Todo]:
+    """Feed `event` to one unit and let the others follow. Returns the new graph and what to do, in order.
+
+    `noise` draws from [0, 1) whenever something is to happen at an instant that nobody can foresee.
+    """
     turn = _Turn(graph, now, noise)
     if isinstance(event, Exited):
         _exit(turn, name, event)
@@ -286,7 +308,7 @@ def step(graph: Graph, name: str, event: Event, now: float, *, noise: float = 0.
 
 def settle(graph: Graph, now: float) -> tuple[Graph, Todo]:
     """Let the rules between units take effect, as after an adoption."""
-    turn = _Turn(graph, now, 0.5)
+    turn = _Turn(graph, now)
     turn.settle()
     return turn.done()
 
@@ -327,7 +349,7 @@ def apply(graph: Graph, deployment: Deployment, now: float, *, only: Iterable[st
     `only` narrows what is started to those units; None means all.
     """
     specs = {spec.name: spec for spec in deployment.units}
-    turn = _Turn(graph, now, 0.5)
+    turn = _Turn(graph, now)
     for name, unit in list(turn.units.items()):
         new = specs.get(name)
         if new is None:
@@ -358,7 +380,7 @@ def _taken_up(running: UnitSpec, new: UnitSpec) -> UnitSpec:
 
 def stop(graph: Graph, names: Iterable[str], reason: str, now: float, *, hurry: bool = False) -> tuple[Graph, Todo]:
     """Stop units and all that hangs below them, dependents first. `hurry` takes the grace away from bots."""
-    turn = _Turn(graph, now, 0.5)
+    turn = _Turn(graph, now)
     for name in below(graph, names):
         is_bot = graph.used(name).kind is Kind.BOT
         turn.send(name, Stop(reason, grace=0.0 if hurry and is_bot else None))
@@ -373,7 +395,7 @@ def halt(graph: Graph, reason: str, now: float, *, hurry: bool = False) -> tuple
 
 def start(graph: Graph, names: Iterable[str], now: float) -> tuple[Graph, Todo]:
     """Start units and what they need; what is latched is cleared."""
-    turn = _Turn(graph, now, 0.5)
+    turn = _Turn(graph, now)
     _want(turn, tuple(names))
     turn.settle()
     return turn.done()
@@ -381,7 +403,7 @@ def start(graph: Graph, names: Iterable[str], now: float) -> tuple[Graph, Todo]:
 
 def restart(graph: Graph, names: Iterable[str], reason: str, now: float) -> tuple[Graph, Todo]:
     """Stop units and start them again with what they need; what hangs below them follows as its edges say."""
-    turn = _Turn(graph, now, 0.5)
+    turn = _Turn(graph, now)
     chosen = tuple(names)
     for name in chosen:
         turn.send(name, Recycle(reason, counted=False))

@@ -361,7 +361,7 @@ class Supervisor:
             while self._inbox:
                 name, event = self._inbox.popleft()
                 if name in self.graph.units:
-                    self._become(rules.step(self.graph, name, event, self.now(), noise=self._random.random()))
+                    self._become(rules.step(self.graph, name, event, self.now(), noise=self._random.random))
         finally:
             self._draining = False
             self._lookout.seek()

@@ -86,8 +86,9 @@ class Unit:
     born before its connector is attached to a channel that no longer exists. `running` is what the process was started
     from. `unseen`: an external connector's channel is held, by whom cannot be told.
     `begun` is when the process of a unit that was taken over began, until something happens to it.
-    `prober` is the connector of the same exchange that goes first after an incident. `climb` is when the climb to the
-    target began, transient retries included. `deadline` is the next instant at which a Tick changes something.
+    `prober` is the connector of the same exchange that goes first after an incident; `spread` is how many seconds after
+    that its own start comes. `climb` is when the climb to the target began, transient retries included. `deadline` is
+    the next instant at which a Tick changes something.
     """
 
     state: State = State.STOPPED
@@ -114,6 +115,7 @@ class Unit:
     restarts: int = 0
     window: tuple[float, ...] = ()
     prober: str | None = None
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +216,19 @@ class Revive:
 
 @dataclass(frozen=True, slots=True)
 class Excused:
-    """Its failure was part of an incident of its exchange: it costs nothing, and `prober` starts first, if named."""
+    """Its failure was part of an incident of its exchange: it costs nothing.
+
+    It starts `spread` seconds after it could: `prober` comes up first, or it goes first itself where that is None.
+    """
 
     reason: str
     prober: str | None = None
+    spread: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Nothing keeps it from starting after an incident but the seconds that lie between it and the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +272,7 @@ Event = (
     | Recycle
     | Revive
     | Excused
+    | Spread
     | Held
     | Stop
     | Begin
@@ -344,6 +356,8 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _revive(unit, reason, now)
         case Excused():
             return _excused(unit, event)
+        case Spread():
+            return _spread(unit, now)
         case Held(reason=reason, seconds=seconds):
             return _held(unit, reason, seconds, now)
         case Stop():
@@ -365,8 +379,10 @@ def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:
     fresh = replace(unit, wanted=True, unclean=None, overdue=False)
     match unit.state:
         case State.STOPPED | State.FAILED | State.FINISHED | State.BACKOFF:
-            cleared = replace(fresh, failures=0, window=(), retries=0)
+            cleared = replace(fresh, failures=0, window=(), retries=0, prober=None, spread=0.0)
             return _enter(cleared, State.WAITING, now), (Note("wanted"),)
+        case State.WAITING:
+            return replace(fresh, prober=None, spread=0.0), ()
         case State.STOPPING | State.LOST if unit.stopping and unit.stopping.after is After.STOPPED:
             again = replace(unit.stopping, after=After.WAITING, counted=False)
             return replace(fresh, stopping=again), (Note("wanted"),)
@@ -393,6 +409,7 @@ def _release(unit: Unit, spec: UnitSpec, born: int, now: float) -> Step:
         stopping=None,
         exit=None,
         prober=None,
+        spread=0.0,
     )
     starting = _enter(spawned, State.STARTING, now, deadline=climb + spec.health.startup)
     return starting, (Spawn(spec),)
@@ -470,9 +487,15 @@ def _excused(unit: Unit, event: Excused) -> Step:
     excused = unit
     if unit.window and unit.window[-1] == unit.died:
         excused = replace(unit, window=unit.window[:-1], failures=max(unit.failures - 1, 0))
-    if event.prober is not None and not unit.alive:
-        excused = replace(excused, prober=event.prober, why=event.reason)
+    if not unit.alive:
+        excused = replace(excused, prober=event.prober, spread=event.spread, why=event.reason)
     return (unit, ()) if excused == unit else (excused, (Note("incident", event.reason),))
+
+
+def _spread(unit: Unit, now: float) -> Step:
+    """Put its start off; the bound on its climb counts from then on."""
+    begins = now + unit.spread
+    return replace(_enter(unit, State.BACKOFF, now, unit.why, begins), prober=None, spread=0.0, climb=begins), ()
 
 
 def _held(unit: Unit, reason: str, seconds: float, now: float) -> Step:

@@ -165,15 +165,16 @@ def test_sigterm_while_no_supervisor_lives_is_obeyed_by_the_next(machine: Machin
 
 
 def test_orphans_handed_to_the_guardian_are_reaped(machine: Machine) -> None:
-    machine.write(_long_lived(command=["sh", "-c", "while read -r line <$0/go; do (setsid sleep 0 &); done", "."]))
+    orphan = "setsid sh -c 'echo >>gone'"
+    machine.write(_long_lived(command=["sh", "-c", f"exec 3<>go; while read -r line <&3; do ({orphan} &) 3<&-; done"]))
     os.mkfifo(machine.folder / "go")
     machine.up()
     supervisor = machine.supervisor()
     _kill(supervisor)
     until(_is_supervised_by_another(machine, supervisor))
-    for _ in range(5):
-        with (machine.folder / "go").open("w", encoding="utf-8") as go:
-            go.write("once\n")
+    (machine.folder / "go").write_text("once\n" * 5, encoding="utf-8")
+    gone = machine.folder / "gone"
+    until(lambda: gone.exists() and gone.read_bytes() == b"\n" * 5)
     until(lambda: not _zombies(machine.guardian()))
     machine.down()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import signal
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ from orchestrator.supervise.unit import (
 from tests.supervise.specs import bot, connector, deployment, limited, on_restart, service
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.graph import Todo
     from orchestrator.supervise.unit import Event
@@ -47,6 +50,7 @@ class Stage:
     graph: Graph = field(default_factory=Graph)
     now: float = 100.0
     done: list[str] = field(default_factory=list)
+    noise: Callable[[], float] = lambda: 0.5
 
     def apply(self, *units: UnitSpec, only: tuple[str, ...] | None = None) -> Stage:
         return self._take(graphs.apply(self.graph, deployment(*units), self.now, only=only))
@@ -65,7 +69,7 @@ class Stage:
 
     def on(self, name: str, event: Event, *, after: float = 0.0) -> Stage:
         self.now += after
-        return self._take(graphs.step(self.graph, name, event, self.now))
+        return self._take(graphs.step(self.graph, name, event, self.now, noise=self.noise))
 
     def exit(self, *names: str, code: int | None = 1, after: float = 0.0) -> Stage:
         self.now += after
@@ -897,8 +901,61 @@ class TestIncidents:
         assert stage["c1"].why == "one incident of a.example: c0 goes first"
         stage.on("c0", Observed(Level.LIVE))
         assert stage.took() == []
-        stage.on("c0", Observed(Level.CONNECTED))
+        stage.on("c0", Observed(Level.CONNECTED)).tick()
         assert stage.took() == ["spawn c1", "spawn c2"]
+
+    def test_those_that_waited_start_at_instants_of_their_own_within_a_second(self) -> None:
+        stage = self._up(*["a.example"] * 5)
+        stage.noise = random.Random(1).random  # noqa: S311 - the randomness that is handed in
+        stage.exit("c0", "c1", "c2", "c3", "c4").on("c0", Observed(Level.CONNECTED))
+        begun, started = stage.now, []
+        while graphs.deadline(stage.graph) is not None:
+            stage.took()
+            stage.tick()
+            started += [(stage.now, word) for word in stage.took() if word.startswith("spawn")]
+            stage.climb()
+        assert sorted(word for _, word in started) == [f"spawn c{n}" for n in (1, 2, 3, 4)]
+        assert len({at for at, _ in started}) == 4
+        assert begun < min(started)[0] < max(started)[0] < begun + 1.0
+
+    def test_a_start_that_was_put_off_has_its_whole_startup_from_then_on(self) -> None:
+        stage = self._up("a.example", "a.example").exit("c0").exit("c1", after=0.1)
+        stage.on("c0", Observed(Level.CONNECTED), after=9.0).tick()
+        assert stage["c1"].spawned == stage["c1"].climb == stage.now
+
+    @pytest.mark.parametrize("after", [0.0, 0.1, 0.5, 0.9, 1.5])
+    def test_when_the_first_one_dies_at_its_start_another_goes_first_and_nobody_waits_in_a_circle(
+        self, after: float
+    ) -> None:
+        stage = self._up("a.example", "a.example", "a.example").exit("c0").exit("c1", "c2", after=0.05)
+        stage.exit("c0", after=after)
+        for _ in range(6):
+            if graphs.deadline(stage.graph) is not None:
+                stage.tick()
+            stage.climb()
+        assert set(stage.states().values()) == {"up"}
+
+    def test_one_that_needs_another_of_its_exchange_is_not_waited_for_by_it(self) -> None:
+        streams = (Endpoint("a.example", 443),)
+        c0, c1 = replace(connector("c0"), streams=streams), replace(connector("c1", "c0"), streams=streams)
+        stage = running(c0, c1)
+        stage.exit("c1").exit("c0", after=0.1)
+        stage.end()
+        for _ in range(4):
+            if graphs.deadline(stage.graph) is not None:
+                stage.tick()
+            stage.climb()
+        assert set(stage.states().values()) == {"up"}
+
+    def test_one_that_lives_and_does_not_get_there_is_waited_for_no_longer_than_its_startup(self) -> None:
+        stage = self._up("a.example", "a.example").exit("c0", "c1").on("c0", Observed(Level.LIVE))
+        stage.tick()
+        assert stage["c0"].overdue
+        assert stage.tick().took() == ["spawn c0", "spawn c1"]
+
+    def test_who_is_started_by_hand_waits_for_nobody(self) -> None:
+        stage = self._up("a.example", "a.example").exit("c0", "c1")
+        assert stage.start("c1").took() == ["spawn c0", "spawn c1"]
 
     @pytest.mark.parametrize(("hosts", "apart"), [(("a.example", "b.example"), 0.1), (("a.example", "a.example"), 1.1)])
     def test_other_exchanges_and_other_moments_are_no_incident(self, hosts: tuple[str, ...], apart: float) -> None:
@@ -909,12 +966,14 @@ class TestIncidents:
     def test_nobody_waits_for_one_that_fails_again_or_is_stopped(self) -> None:
         again = self._up("a.example", "a.example").exit("c0", "c1")
         assert again.took() == ["spawn c0"]
-        again.on("c0", Observed(Level.LIVE)).exit("c0", after=2.0)
+        again.on("c0", Observed(Level.LIVE)).exit("c0", after=2.0).tick()
         assert set(again.took()) == {"spawn c0", "spawn c1"}
         stopped = self._up("a.example", "a.example").exit("c0", "c1")
         stopped.took()
         stopped.stop("c0")
-        assert "spawn c1" in stopped.took()
+        while not stopped["c1"].alive:
+            stopped.tick()
+        assert stopped["c0"].alive
 
     def test_connectors_that_are_restarted_for_silence_together_are_one_too(self) -> None:
         stage = self._up("a.example", "a.example")

@@ -342,6 +342,21 @@ class Stack(RuleBasedStateMachine):
         self.pass_until(self.now + apart)
         self.one_dies(picks[1], codes[1])
 
+    @rule(
+        picks=st.lists(PICKS, min_size=2, max_size=6),
+        apart=st.sampled_from([0.0, 0.01, 0.3, 0.7]),
+        climbs=st.booleans(),
+    )
+    def an_exchange_drops_its_connectors(self, picks: list[int], apart: float, climbs: bool) -> None:  # noqa: FBT001 - hypothesis calls it by keyword
+        if climbs:
+            self.all_climb()
+        for pick in picks:
+            names = sorted(name for name, process in self.processes.items() if process.spec.streams)
+            names = [name for name in names if not self.processes[name].spec.external]
+            if names:
+                self.exits(names[pick % len(names)], 101)
+            self.pass_until(self.now + apart)
+
     @rule(pick=PICKS, code=CODES, times=st.integers(2, 8), climbs=st.booleans())
     def one_dies_again_and_again(self, pick: int, code: int | None, times: int, climbs: bool) -> None:  # noqa: FBT001 - hypothesis calls it by keyword
         name = self.living(pick)
@@ -451,14 +466,26 @@ class Stack(RuleBasedStateMachine):
             match unit.state:
                 case State.WAITING if self.graph.specs[name].external:
                     assert unit.overdue or unit.deadline is not None, name
-                case State.WAITING:
-                    assert graphs.unmet(self.graph.specs[name], self.graph.units, self.graph.specs), name
+                case State.WAITING if not graphs.unmet(self.graph.specs[name], self.graph.units, self.graph.specs):
+                    self._waits_for_one_on_its_way(name)
                 case State.BACKOFF:
                     assert unit.deadline is not None, name
                 case State.STARTING:
                     assert unit.overdue or unit.deadline is not None, name
                 case State.STOPPING if unit.stopping and unit.stopping.begun is not None:
                     assert unit.deadline is not None, name
+
+    def _waits_for_one_on_its_way(self, name: str) -> None:
+        """After an incident it may wait for others of its exchange, in the end for one that starts or soon will."""
+        chain = [name]
+        while self.graph.units[chain[-1]].state is State.WAITING:
+            prober = self.graph.units[chain[-1]].prober
+            assert prober is not None, f"{chain} wait for nothing"
+            assert prober not in chain, f"{chain} wait for each other"
+            chain.append(prober)
+        last = self.graph.units[chain[-1]]
+        assert last.state in {State.STARTING, State.BACKOFF}, chain
+        assert not last.overdue, chain
 
     @invariant()
     def who_runs_runs_on_living_dependencies_that_are_older(self) -> None:
