@@ -19,9 +19,10 @@ def command(stack: str | None, since: int | None, form: str) -> int:
 
     Each up, down, halt and resume, and each start, stop, restart and reset of single units.
 
-    A commit with + had changes beside it. The path names the units in whose order a start or a stop took its time, each
-    with the time that it alone cost. JSON is an object a line: at, what, units (named ones, none for all), user,
-    commit, dirty, plan, reason, seconds, blocked (units that an up did not bring there), path (unit, seconds).
+    A commit with + had changes beside it. PLAN is the digest of what an up did: `hftstack plan` just before it showed
+    the same. The path names the units in whose order a start or a stop took its time, each with the time that it alone
+    cost. JSON is an object a line: at, what, units (named ones, none for all), user, commit, dirty, plan, reason,
+    seconds, blocked (units that an up did not bring there), path (unit, seconds).
     """
     from orchestrator.observe import history  # noqa: PLC0415 - sqlite, which help and completion need not pay
 

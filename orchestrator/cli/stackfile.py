@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import venue
 from orchestrator.cli import terminal
+from orchestrator.errors import UsageError
+from orchestrator.observe import selection, stackfiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.stack.model import Stack
 
@@ -20,6 +22,18 @@ def load(file: Path, environ: Mapping[str, str]) -> Stack:
     for warning in stack.warnings:
         terminal.say(str(warning))
     return stack
+
+
+def check_units(stack: Stack, units: Sequence[str], *, named: bool) -> None:
+    """Raise UsageError for a unit that the stack lacks. Unless `named`, the first may have been meant for a stack."""
+    known = [*stack.connectors, *stack.services, *stack.bots]
+    if units and not named and units[0] not in known:
+        there = ", ".join(map(str, stackfiles.nearby(Path())))
+        raise UsageError(
+            f"there is no stack {units[0]}, and {stack.name} has no unit {units[0]}",
+            hint=f"there is {there or stack.file}; {stack.name} has {', '.join(known) or 'no units'}",
+        )
+    selection.check_units(stack.name, units, known)
 
 
 def summary(stack: Stack) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli import arguments, climbing, target, terminal, times
-from orchestrator.cli.stackfile import load, summary
+from orchestrator.cli.stackfile import check_units, load, summary
 from orchestrator.cli.verb import Verb
 from orchestrator.errors import NotReachedError, UsageError
-from orchestrator.observe import selection, stackfiles
 from orchestrator.observe.status import unverified
 from orchestrator.observe.table import duration
 from orchestrator.supervise.graph import needed
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.model import Deployment, UnitSpec
-    from orchestrator.stack.model import Stack
 
 
 @click.command("up", cls=Verb, examples=("hftstack up stacks/prod.yaml", "hftstack up stacks/prod.yaml bf"))
@@ -62,13 +61,17 @@ def command(
 
     begun = time.monotonic()
     planned = None if plan_file is None else planfile.read(plan_file)
-    if planned is not None and (foreground or len(names) > 1):
-        raise UsageError("--plan is about a whole stack", hint="leave out units and --foreground")
     if planned is not None and not names and stack is None:
         names = (planned.file,)
     file, units = arguments.file_of(names, stack)
+    reviewed = None
+    if planned is not None and plan_file is not None:
+        if foreground or units:
+            raise UsageError("--plan says which units", hint="leave out units and --foreground")
+        units = planned.only
+        reviewed = partial(planfile.refuse_another, planned, plan_file)
     loaded = load(file, os.environ)
-    _check(units, loaded, named=stack is not None or len(units) < len(names))
+    check_units(loaded, units, named=planned is not None or stack is not None or len(units) < len(names))
     if foreground and units:
         raise UsageError("--foreground supervises the whole stack", hint="name no units with it")
     home = preparation.claim(loaded, target.home(), os.environ)
@@ -85,10 +88,6 @@ def command(
         terminal.say(f"warning: {warning}")
     if foreground:
         ascent.stay(prepared, environ=os.environ)
-    if planned is not None and plan_file is not None:
-        from orchestrator.engine import planning  # noqa: PLC0415 - for a reviewed plan only
-
-        planfile.refuse_another(planned, planning.compared(prepared.deployment, prepared.configs, home), plan_file)
     chosen = _chosen(prepared.deployment, units)
     watch = climbing.Watch("up", chosen)
     try:
@@ -97,25 +96,13 @@ def command(
             environ=os.environ,
             only=units or None,
             timeout=timeout,
-            plan=None if planned is None else planfile.digest(planned),
+            reviewed=reviewed,
             heard=watch.hear,
             interrupted=watch.interrupted,
         )
     finally:
         watch.line.erase()
     return _tell(prepared.deployment, result, watch.climbed, time.monotonic() - begun, timeout)
-
-
-def _check(units: Sequence[str], stack: Stack, *, named: bool) -> None:
-    """Raise UsageError for a unit that the stack lacks; the first word may have been meant for a stack."""
-    known = [*stack.connectors, *stack.services, *stack.bots]
-    if units and not named and units[0] not in known:
-        there = ", ".join(map(str, stackfiles.nearby(Path())))
-        raise UsageError(
-            f"there is no stack {units[0]}, and {stack.name} has no unit {units[0]}",
-            hint=f"there is {there or stack.file}; {stack.name} has {', '.join(known) or 'no units'}",
-        )
-    selection.check_units(stack.name, units, known)
 
 
 def _chosen(deployment: Deployment, units: Sequence[str]) -> list[UnitSpec]:

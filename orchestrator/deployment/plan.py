@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.model import Deployment, UnitSpec
 
-FORMAT: Final = 1
-"""Version of a plan in JSON; whoever adds a key to it counts up."""
+FORMAT: Final = 2
+"""Version of a plan in JSON; whoever adds a key or a word to it counts up."""
 
 _SIMULATED: Final = "sim"
 _KEY: Final = "api_key"
@@ -45,6 +45,7 @@ class Process(StrEnum):
     RESTARTS = "restarts"
     STOPS = "stops"
     RUNS = "runs on"
+    DOWN = "stays down"
     NONE = "none"
 
 
@@ -82,6 +83,7 @@ class Plan:
     """All steps, in the order of the new deployment, then what is removed.
 
     `old` and `new` are digests of the deployments, `old` None when nothing runs. `notes` are for its reader alone.
+    `only` are the units that are brought in with what they need, none for all.
     """
 
     stack: str
@@ -91,6 +93,7 @@ class Plan:
     new: str
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property
@@ -106,6 +109,8 @@ def plan(
     alive: Collection[str],
     shown: Shown,
     digests: tuple[str | None, str],
+    chosen: Collection[str] | None = None,
+    only: tuple[str, ...] = (),
     blackouts: Mapping[str, Blackout] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Plan:
@@ -117,12 +122,14 @@ def plan(
         alive: the units that have a process.
         shown: how values may be shown.
         digests: of the two deployments, the first None when nothing runs.
+        chosen: the units that are started where they are down, None for all.
+        only: those of them that were named.
         blackouts: what this machine remembers of each connector.
         notes: what a reader should know besides.
     """
     before = {} if old is None or not alive else {unit.name: unit for unit in old.units}
     after = {unit.name: unit for unit in new.units}
-    fates = _fates(before, after, alive)
+    fates = _fates(before, after, alive, after.keys() if chosen is None else chosen)
     found = []
     for name in (*after, *(name for name in before if name not in after)):
         action, process, reason = fates[name]
@@ -144,16 +151,31 @@ def plan(
                 blackout=(blackouts or {}).get(name) if is_connector and ends else None,
             )
         )
-    return Plan(new.stack, new.file, new.network, digests[0] if before else None, digests[1], tuple(found), notes)
+    old_digest = digests[0] if before else None
+    return Plan(new.stack, new.file, new.network, old_digest, digests[1], tuple(found), notes, only)
 
 
 _Fate = tuple[Action, Process, str]
 
+_VERBS: Final = {
+    Process.STARTS: "starts",
+    Process.STOPS: "stops",
+    Process.NONE: "changes",
+    Process.DOWN: "is down",
+}
 
-def _fates(before: Mapping[str, UnitSpec], after: Mapping[str, UnitSpec], alive: Collection[str]) -> dict[str, _Fate]:
+
+def _fates(
+    before: Mapping[str, UnitSpec], after: Mapping[str, UnitSpec], alive: Collection[str], chosen: Collection[str]
+) -> dict[str, _Fate]:
     fates: dict[str, _Fate] = {}
     for name, spec in after.items():
-        fates[name] = _own_fate(before.get(name), spec, is_alive=name in alive)
+        if name in chosen or name in alive:
+            fates[name] = _own_fate(before.get(name), spec, is_alive=name in alive)
+        else:
+            is_new = bool(before) and name not in before
+            process = Process.NONE if spec.external else Process.DOWN
+            fates[name] = (Action.ADD if is_new else Action.KEEP, process, "it is not named" if is_new else "")
     for name, spec in before.items():
         if name not in after:
             process = Process.STOPS if name in alive and not spec.external else Process.NONE
@@ -229,7 +251,7 @@ def _is_gone(
 
 
 def _verb(fate: _Fate) -> str:
-    return {Process.STARTS: "starts", Process.STOPS: "stops", Process.NONE: "changes"}.get(fate[1], "restarts")
+    return _VERBS.get(fate[1], "restarts")
 
 
 def _is_blinded(name: str, before: Mapping[str, UnitSpec], fates: Mapping[str, _Fate], alive: Collection[str]) -> bool:

@@ -52,6 +52,8 @@ def read(path: Path) -> Plan:
             where=str(path),
             hint="use that hftstack, or make the plan again with this one",
         )
+    if data["format"] < FORMAT:
+        raise RefusedError("an older hftstack wrote this plan", where=str(path), hint=_AGAIN)
     seal = data.pop(_SEAL)
     if seal != _sealed(data):
         raise RefusedError("the plan was edited after it was made", where=str(path), hint=_AGAIN)
@@ -61,8 +63,8 @@ def read(path: Path) -> Plan:
         raise UsageError(f"this is no plan: {error}", where=str(path), hint=_AGAIN) from None
 
 
-def refuse_another(planned: Plan, found: Plan, path: Path) -> None:
-    """Raise RefusedError, which names what moved, unless `found` does what `planned` says."""
+def refuse_another(planned: Plan, path: Path, found: Plan) -> None:
+    """Raise RefusedError, which names what moved, unless `found` does what `planned`, read from `path`, says."""
     if digest(planned) == digest(found):
         return
     raise RefusedError(

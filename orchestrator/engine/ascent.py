@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from orchestrator.deployment import codec
+from orchestrator.deployment import codec, planfile
 from orchestrator.engine.connection import connect, launch
+from orchestrator.engine.effect import effect
 from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
 from orchestrator.supervise import halt, lock, records
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.control.client import Client
     from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.plan import Plan
     from orchestrator.engine.preparation import Preparation
 
 _WITHIN = 30.0
@@ -27,7 +29,7 @@ def up(
     environ: Mapping[str, str],
     only: Sequence[str] | None = None,
     timeout: float | None = None,
-    plan: str | None = None,
+    reviewed: Callable[[Plan], None] | None = None,
     heard: Callable[[dict[str, Any]], None] = lambda _: None,
     interrupted: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def up(
         environ: the caller's environment, for a supervisor that has to be started.
         only: the units that are brought in and started, with what they need; None for all.
         timeout: seconds to wait for the units; None for each unit's own bound.
-        plan: the digest of the plan that was reviewed, for the journal.
+        reviewed: takes the plan of what is about to be done, and raises what refuses it.
         heard: takes each event of the supervisor (`unit`, `what`, `text`, `at`).
         interrupted: called at Ctrl-C, before what this call started is stopped.
 
@@ -51,6 +53,7 @@ def up(
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
     home, deployment = preparation.home, preparation.deployment
+    plan = _plan(preparation, only, reviewed)
     with _reached(home, environ) as client:
         render(preparation)
         params = {
@@ -67,6 +70,21 @@ def up(
             stopped = ", ".join(client.call("abort", patient=True)["stopped"]) or "nothing"
             raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
         return result
+
+
+def _plan(
+    preparation: Preparation, only: Sequence[str] | None, reviewed: Callable[[Plan], None] | None = None
+) -> str | None:
+    """Return the digest of what is about to be done, None when damaged records hide it from us."""
+    try:
+        found = effect(preparation.deployment, preparation.configs, preparation.home, only=only)
+    except RefusedError:
+        if reviewed is not None:
+            raise
+        return None
+    if reviewed is not None:
+        reviewed(found)
+    return planfile.digest(found)
 
 
 def _reached(home: StackHome, environ: Mapping[str, str]) -> Client:
@@ -88,7 +106,8 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
         raise RefusedError(
             f"{home.name} is supervised already, by pid {pid}", hint="`hftstack up` without --foreground changes it"
         )
+    plan = _plan(preparation, None)
     render(preparation)
     path = home.runtime / "bring.json"
     records.replace_file(path, records.seal(preparation.deployment), durable=False)
-    become(home, environ, path, preparation.by)
+    become(home, environ, path, preparation.by, plan)

@@ -15,7 +15,8 @@ from orchestrator.deployment import codec, digestkey
 from orchestrator.deployment.changes import UNBUILT_FOLDER
 from orchestrator.deployment.homes import Home
 from orchestrator.deployment.plan import Plan, plan
-from orchestrator.engine.planning import digest, ignored
+from orchestrator.engine.effect import digest
+from orchestrator.engine.planning import ignored
 from orchestrator.engine.revision import Revision
 from orchestrator.engine.showing import shown
 from orchestrator.errors import StackError, UsageError

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.deployment import codec, digestkey
 from orchestrator.deployment.changes import UNBUILT
-from orchestrator.deployment.plan import Blackout, Plan, plan
-from orchestrator.engine.connection import connect
+from orchestrator.deployment.plan import Blackout
+from orchestrator.engine.effect import effect
 from orchestrator.engine.preparation import refuse_another
-from orchestrator.engine.showing import shown
 from orchestrator.errors import HftstackError
 from orchestrator.observe import gaps
-from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, expected, resolve
 from orchestrator.resolve.configs import Configs
-from orchestrator.supervise import halt, records
+from orchestrator.supervise import halt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
+    from orchestrator.deployment.plan import Plan
     from orchestrator.errors import Diagnostic
     from orchestrator.stack.model import Stack
 
@@ -38,6 +35,7 @@ def planned(
     *,
     environ: Mapping[str, str],
     build: Callable[[BuildRequest], BuildResult] | None,
+    only: Sequence[str] | None = None,
 ) -> Plan:
     """Return what `up` would do with a stack.
 
@@ -46,6 +44,7 @@ def planned(
         home: the stack's home.
         environ: the caller's environment.
         build: does what `orchestrator.build.ensure` does; None takes the binaries of an earlier build.
+        only: the units that it would be given; None for all.
 
     Raises:
         BuildError, ResolveError, ChannelConfigError: as `preparation.prepare`.
@@ -61,47 +60,7 @@ def planned(
     latched = halt.latched(home)
     if latched is not None:
         notes.append(f"the stack is halted ({latched.reason}): `up` is refused until `hftstack resume`")
-    return compared(deployment, configs, home, notes=tuple(notes))
-
-
-def compared(deployment: Deployment, configs: Configs, home: StackHome, *, notes: tuple[str, ...] = ()) -> Plan:
-    """Return what bringing a deployment in does to what runs. Raises RefusedError for damaged records."""
-    alive = _alive(home)
-    old = records.read_deployment(home.deployment) if alive else None
-    key = digestkey.own(home.home)
-
-    def read(path: str) -> bytes | None:
-        content = configs.kept(path)
-        if content is None and path.startswith(f"{home.configs}/"):
-            try:
-                return Path(path).read_bytes()
-            except OSError:
-                return None
-        return content
-
-    return plan(
-        old,
-        deployment,
-        alive=alive,
-        shown=shown(key, read, old, deployment),
-        digests=(None if old is None else digest(key, old), digest(key, deployment)),
-        blackouts=_blackouts(home) if old is not None else None,
-        notes=notes,
-    )
-
-
-def digest(key: bytes, deployment: Deployment) -> str:
-    """Return a keyed digest of a deployment's units; comments in its files are no part of it."""
-    text = codec.encode({"units": deployment.units, "notify": deployment.notify, "network": deployment.network})
-    return digestkey.digest(key, text.encode())
-
-
-def _alive(home: StackHome) -> set[str]:
-    client = connect(home)
-    if client is None:
-        return set(living(home))
-    with client:
-        return {unit["name"] for unit in client.call("status")["units"] if unit["pid"] is not None}
+    return effect(deployment, configs, home, only=only, blackouts=lambda: _blackouts(home), notes=tuple(notes))
 
 
 def _blackouts(home: StackHome) -> dict[str, Blackout]:

@@ -23,7 +23,7 @@ _ORDER: Final = "order"
 _DONE: Final = frozenset({_STARTS, "stop", "halt", "resume", _ORDER})
 _ENDED_BY: Final = {_STARTS: "settled", "stop": "down", "halt": "down", _ORDER: "done"}
 _NAMES: Final = {"stop": "down"}
-_HEAD: Final = ("AT", "WHAT", "BY", "COMMIT", "TOOK", "WAITED FOR")
+_HEAD: Final = ("AT", "WHAT", "BY", "COMMIT", "PLAN", "TOOK", "WAITED FOR")
 _SHORT: Final = 8
 
 Edges = dict[str, list[str]]
@@ -171,11 +171,12 @@ def lines(found: Sequence[Deed], form: str, width: int | None) -> Iterator[str]:
     if form == "json":
         yield from (json.dumps(as_json(deed)) for deed in found)
     else:
-        yield from render([_HEAD, *map(_row, found)], width, expendable=(3,))
+        yield from render([_HEAD, *map(_row, found)], width, expendable=(4, 3))
 
 
 def _row(deed: Deed) -> tuple[str, ...]:
     commit = "-" if deed.commit is None else deed.commit[:_SHORT] + ("+" if deed.dirty else "")
+    plan = "-" if deed.plan is None else deed.plan[:_SHORT]
     took = "-" if deed.seconds is None else duration(deed.seconds)
     what = f"{deed.what} {', '.join(deed.units)}" if deed.units else deed.what
     remarks = [
@@ -183,4 +184,4 @@ def _row(deed: Deed) -> tuple[str, ...]:
         *([f"not reached: {deed.blocked}"] if deed.blocked else []),
         *([deed.reason] if deed.reason else []),
     ]
-    return instant(deed.at), what, deed.user or "-", commit, took, "; ".join(remarks)
+    return instant(deed.at), what, deed.user or "-", commit, plan, took, "; ".join(remarks)

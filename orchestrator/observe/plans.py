@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from orchestrator.deployment.changes import Change
     from orchestrator.deployment.plan import Plan, Step
 
+DIGITS: Final = 8
+"""How much of a plan's digest is shown."""
+
 _SIGNS: Final = {
     Action.ADD: "+",
     Action.CHANGE: "~",
@@ -34,8 +37,8 @@ _COUNTED: Final = {
 }
 
 
-def lines(plan: Plan) -> Iterator[str]:
-    """Yield a plan as text."""
+def lines(plan: Plan, digest: str | None = None) -> Iterator[str]:
+    """Yield a plan as text; `digest` is what the journal of an `up` that does it will have."""
     yield f"{plan.stack}  {plan.network}  {'' if plan.old else 'nothing runs'}".rstrip()
     for step in plan.steps:
         if step.action is Action.KEEP:
@@ -47,11 +50,11 @@ def lines(plan: Plan) -> Iterator[str]:
             yield f"    => {effect}"
     for note in plan.notes:
         yield f"note: {note}"
-    yield f"{summary(plan)}."
+    yield f"{summary(plan)}.{f'  plan {digest[:DIGITS]}' if digest else ''}"
 
 
-def markdown(plan: Plan) -> Iterator[str]:
-    """Yield a plan as Markdown."""
+def markdown(plan: Plan, digest: str | None = None) -> Iterator[str]:
+    """Yield a plan as Markdown, likewise."""
     yield f"### {_plain(plan.stack)} ({plan.network}): {summary(plan)}"
     steps = [step for step in plan.steps if step.action is not Action.KEEP]
     if steps:
@@ -62,10 +65,11 @@ def markdown(plan: Plan) -> Iterator[str]:
         changed = "<br>".join(_code(_change(change)) for change in step.changes) or _plain(step.reason)
         effect = "<br>".join(_plain(text) for text in effects(step))
         yield f"| {_code(step.unit)} | {step.action} ({step.process}) | {changed} | {effect} |"
-    if plan.notes:
+    notes = [*map(_plain, plan.notes), *([f"plan {_code(digest[:DIGITS])}"] if digest else [])]
+    if notes:
         yield ""
-    for note in plan.notes:
-        yield f"- {_plain(note)}"
+    for note in notes:
+        yield f"- {note}"
 
 
 def summary(plan: Plan) -> str:

@@ -77,9 +77,15 @@ def _listens(home: StackHome, until: float) -> bool:
     return False
 
 
-def become(home: StackHome, environ: Mapping[str, str], deployment: Path, by: Mapping[str, Any]) -> NoReturn:
-    """Replace this process by a supervisor in the foreground that brings a deployment in at once, for `by`."""
-    words = command(home, "--foreground", "--deployment", str(deployment), "--by", json.dumps(by))
+def become(
+    home: StackHome, environ: Mapping[str, str], deployment: Path, by: Mapping[str, Any], plan: str | None
+) -> NoReturn:
+    """Replace this process by a supervisor in the foreground that brings a deployment in at once.
+
+    The journal has it `by` whom, and the digest of the plan.
+    """
+    asked = json.dumps({"by": by, "plan": plan})
+    words = command(home, "--foreground", "--deployment", str(deployment), "--asked", asked)
     os.chdir("/")
     sys.stdout.flush()
     sys.stderr.flush()

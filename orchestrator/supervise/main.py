@@ -45,7 +45,7 @@ def main(argv: list[str], guarded: Guarded) -> int:
     parser.add_argument("stack")
     parser.add_argument("--hold", action="store_true", help="start nothing that is down")
     parser.add_argument("--deployment", type=Path, help="what to bring in at once")
-    parser.add_argument("--by", default="null", help="who brings it in, as JSON")
+    parser.add_argument("--asked", type=json.loads, default={}, help="by whom and by which plan, as JSON")
     parser.add_argument("--foreground", action="store_true", help="tell events on stderr")
     options = parser.parse_args(argv)
     os.environ.pop(MARKER, None)
@@ -98,7 +98,7 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
         operations.obey()
     manager = ServiceManager(os.environ)
     if brought is not None and supervisor.graph.halted is None:
-        operations.bring_in(brought, None, asked_by({"by": json.loads(options.by)}))
+        operations.bring_in(brought, None, asked_by(options.asked), plan=options.asked.get("plan"))
         settling = loop.create_task(_settle(operations, brought))
         tasks.add(settling)
         settling.add_done_callback(tasks.discard)

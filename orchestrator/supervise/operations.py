@@ -163,8 +163,8 @@ class Operations:
             return deployment, None
         specs = {spec.name: spec for spec in deployment.units}
         only = needed(specs, known(params["only"], deployment.stack, specs))
-        running = self._supervisor.deployment if self._supervisor.pids() else None
-        return narrowed(running, deployment, only), only
+        runs = any(unit.alive for unit in self._supervisor.graph.units.values())
+        return narrowed(self._supervisor.deployment if runs else None, deployment, only), only
 
     def _is_leaving(self) -> bool:
         return self._downs > 0 or self.leave.is_set()

@@ -114,7 +114,7 @@ def test_a_plan_in_a_file_is_the_same_plan(tmp_path: Path) -> None:
     file.write_text(json.dumps(planfile.as_json(made)))
 
     assert planfile.read(file) == made
-    planfile.refuse_another(planfile.read(file), replace(made, notes=("a remark",)), file)
+    planfile.refuse_another(planfile.read(file), file, replace(made, notes=("a remark",)))
 
 
 def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
@@ -147,6 +147,6 @@ def test_a_plan_that_the_world_has_left_behind_is_refused_by_what_moved(tmp_path
     planned = _plan((BF, MM), (_config(BF, "bb"), MM))
 
     with pytest.raises(RefusedError, match=r"bf: change \(restarts\) was planned, now keep \(runs on\)"):
-        planfile.refuse_another(planned, _plan((BF, MM), (BF, MM)), file)
+        planfile.refuse_another(planned, file, _plan((BF, MM), (BF, MM)))
     with pytest.raises(RefusedError, match="what runs has changed"):
-        planfile.refuse_another(planned, replace(planned, old="9"), file)
+        planfile.refuse_another(planned, file, replace(planned, old="9"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tests.cargo import PAPER
 from tests.integration.harness import pair
 
 if TYPE_CHECKING:
@@ -71,3 +72,48 @@ def test_a_stack_that_nobody_supervises_is_planned_against_what_runs(machine: Ma
     machine.write(pair(stop={"grace": "3s"}))
 
     assert _steps(_planned(machine)) == {"bf": ("keep", "runs on"), "mm": ("change", "runs on")}
+
+
+def test_the_plan_of_some_units_says_what_up_of_them_does(machine: Machine) -> None:
+    rest = {"command": ["sleep", "1000"]}
+    machine.write(pair({"rate": 100}), services={"rest": rest, "idle": rest})
+    machine.up()
+    assert machine.hftstack("stop", "idle").code == 0
+    before = machine.pids()
+    machine.write(pair({"rate": 200}), services={"rest": {**rest, "cwd": "/"}, "new": rest})
+
+    assert machine.hftstack("plan", machine.file, "brest").code == 2
+    text = machine.hftstack("plan", machine.file, "bf", "--out", "a.plan")
+    plan = json.loads((machine.folder / "a.plan").read_text())
+    assert machine.hftstack("up", "--plan", "a.plan", "bf").code == 2
+    done = machine.hftstack("up", "--plan", "a.plan")
+    assert done.code == 0, done.said
+
+    assert _steps(plan) == {
+        "bf": ("change", "restarts"),
+        "mm": ("restart", "restarts"),
+        "rest": ("keep", "runs on"),
+        "idle": ("keep", "stays down"),
+        "new": ("add", "stays down"),
+    }
+    assert "new  service  add, stays down: it is not named" in text.out
+    after = machine.pids()
+    assert {name for name in before if before[name] == after[name]} == {"rest", "idle"}
+    assert (after["idle"], after["new"]) == (None, None)
+
+
+def test_a_plan_says_what_has_to_be_built_and_which_rules_are_ignored_and_why(machine: Machine) -> None:
+    address = "127.0.0.1:9"
+    config = {"stream_url": f"ws://{address}/ws", "api_url": f"http://{address}", "api_key": "k", "secret": SECRET}
+    bf = {"type": "binancefutures", "config": config, "ignore": {"empty-prefix": "nobody trades by hand here"}}
+    machine.write(source={"path": str(PAPER)}, connectors={"bf": bf})
+    done = machine.hftstack("plan", machine.file)
+    shown = machine.hftstack("plan", machine.file, "--format", "markdown")
+
+    assert done.code == 0, done.said
+    assert "note: to be built: the programs of bf\n" in done.out
+    assert f"note: ignored: empty-prefix at {machine.file}:" in done.out
+    assert ": nobody trades by hand here\n" in done.out
+    assert "- to be built: the programs of bf\n" in shown.out
+    assert ": nobody trades by hand here\n" in shown.out
+    assert SECRET not in done.said + shown.said

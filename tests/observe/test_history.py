@@ -103,14 +103,21 @@ def test_an_order_names_its_units_and_has_a_path_too() -> None:
 
 def test_it_reads_as_a_table() -> None:
     deed = Deed(
-        1_700_000_000 * SECOND, "up", "alice", "4f1c09ae" * 5, dirty=True, seconds=1.3, path=(Step("bf", 0.06),)
+        1_700_000_000 * SECOND,
+        "up",
+        "alice",
+        "4f1c09ae" * 5,
+        dirty=True,
+        plan="022f1ef2" * 8,
+        seconds=1.3,
+        path=(Step("bf", 0.06),),
     )
     halt = Deed(1_700_000_100 * SECOND, "halt", None, reason="model")
 
     assert list(lines([deed, halt], "text", None)) == [
-        "AT                        WHAT  BY     COMMIT     TOOK   WAITED FOR",
-        "2023-11-14T22:13:20.000Z  up    alice  4f1c09ae+  1.3 s  bf 0.06 s",
-        "2023-11-14T22:15:00.000Z  halt  -      -          -      model",
+        "AT                        WHAT  BY     COMMIT     PLAN      TOOK   WAITED FOR",
+        "2023-11-14T22:13:20.000Z  up    alice  4f1c09ae+  022f1ef2  1.3 s  bf 0.06 s",
+        "2023-11-14T22:15:00.000Z  halt  -      -          -         -      model",
     ]
     assert set(as_json(deed)) == {
         *("at", "what", "units", "user", "commit", "dirty", "plan", "reason", "seconds", "blocked", "path"),
