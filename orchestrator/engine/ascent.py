@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec, planfile
-from orchestrator.engine.connection import connect, launch
+from orchestrator.engine.connection import asked, connect, launch
 from orchestrator.engine.effect import effect
 from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
@@ -53,23 +53,26 @@ def up(
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
     home, deployment = preparation.home, preparation.deployment
-    plan = _plan(preparation, only, reviewed)
-    with _reached(home, environ) as client:
-        render(preparation)
-        params = {
-            "deployment": codec.plain(deployment),
-            "only": only,
-            "timeout": timeout,
-            "by": preparation.by,
-            "plan": plan,
-        }
-        try:
-            result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: heard(event), patient=True)
-        except KeyboardInterrupt:
-            interrupted()
-            stopped = ", ".join(client.call("abort", patient=True)["stopped"]) or "nothing"
-            raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
-        return result
+    params = {
+        "deployment": codec.plain(deployment),
+        "only": only,
+        "timeout": timeout,
+        "by": preparation.by,
+        "plan": _plan(preparation, only, reviewed),
+    }
+
+    def apply(hear: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        with _reached(home, environ) as client:
+            render(preparation)
+            try:
+                result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: hear(event), patient=True)
+            except KeyboardInterrupt:
+                interrupted()
+                stopped = ", ".join(client.call("abort", patient=True)["stopped"]) or "nothing"
+                raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
+            return result
+
+    return asked(apply, heard)
 
 
 def _plan(

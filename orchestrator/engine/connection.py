@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orchestrator.control.client import Client, NotSupervisedError
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.deployment.homes import StackHome
 
+    Heard = Callable[[dict[str, Any]], None]
+
+Answer = TypeVar("Answer")
+
 _BETWEEN: Final = 0.005
+ATTEMPTS: Final = 5
+"""Supervisors that are started or asked in a row when each leaves before it has done anything."""
 
 
 def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
@@ -64,15 +70,39 @@ def unsupervised(stack: StackHome) -> NotSupervisedError:
 def launch(stack: StackHome, environ: Mapping[str, str], *, timeout: float = 5.0) -> Client:
     """Start a supervisor that starts nothing by itself, and return a connection to it.
 
-    Raises HftstackError when it left at once.
+    One that leaves at once, for its guardian was killed, is followed by another one. Raises HftstackError when each
+    leaves.
     """
     from orchestrator.supervise import launch as launching  # noqa: PLC0415 - subprocess, which `status` need not pay
 
-    launching.launch(stack, environ, hold=True)
-    client = connect(stack, timeout=timeout)
-    if client is None:
-        raise HftstackError("the supervisor left at once", where=str(stack.supervisor_log))
-    return client
+    for _ in range(ATTEMPTS):
+        launching.launch(stack, environ, hold=True)
+        client = connect(stack, timeout=timeout)
+        if client is not None:
+            return client
+    raise HftstackError("the supervisor left at once", where=str(stack.supervisor_log))
+
+
+def asked(ask: Callable[[Heard], Answer], heard: Heard) -> Answer:
+    """Return what a supervisor answers to `ask`, which is asked anew when that one leaves before it has said a word.
+
+    It had not taken it up: its guardian was killed, and it leaves or takes its place. Or its successor knows of it.
+    Raises what `ask` does.
+    """
+    words = 0
+
+    def hear(event: dict[str, Any]) -> None:
+        nonlocal words
+        words += 1
+        heard(event)
+
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return ask(hear)
+        except NotSupervisedError:
+            if words:
+                raise
+    return ask(hear)
 
 
 def wait_until_left(client: Client, *, timeout: float = 10.0) -> None:

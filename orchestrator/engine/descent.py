@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.connection import connect, launch, wait_until_left
+from orchestrator.engine.connection import asked, connect, launch, wait_until_left
 from orchestrator.errors import InterruptedByUserError
 from orchestrator.supervise import lock
 from orchestrator.supervise.halt import user_name
@@ -44,20 +44,24 @@ def down(
         NotSupervisedError: the supervisor went away.
         InterruptedByUserError: at Ctrl-C; the supervisor goes on stopping.
     """
-    client = connect(home)
-    if client is None:
-        if not _has_remains(home):
-            _forget_configs(home)
-            return None
-        orphaned()
-        home.prepare()
-        client = launch(home, environ)
-    try:
+
+    def ask(hear: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
+        client = connect(home)
+        if client is None:
+            if not _has_remains(home):
+                _forget_configs(home)
+                return None
+            orphaned()
+            home.prepare()
+            client = launch(home, environ)
         with client:
             params = {"hurry": hurry, "force": force, "by": {"user": user_name(environ)}}
-            result: dict[str, Any] = client.call("down", params, heard=lambda _, event: heard(event), patient=True)
+            result: dict[str, Any] = client.call("down", params, heard=lambda _, event: hear(event), patient=True)
             wait_until_left(client)
             return result
+
+    try:
+        return asked(ask, heard)
     except KeyboardInterrupt:
         hint = "hftstack status shows how far it is, hftstack down --now hurries it"
         raise InterruptedByUserError("the supervisor goes on stopping", hint=hint) from None

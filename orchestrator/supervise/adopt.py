@@ -116,7 +116,7 @@ def adopt(
     born = {name: place for place, name in enumerate(order, 1)}
     units: dict[str, Unit] = {}
     for name, spec in specs.items():
-        process = processes.get(name) or external.get(name) or ended.get(name)
+        process = processes.get(name) or external.get(name) or (None if hold else ended.get(name))
         if process is None:
             units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
             continue

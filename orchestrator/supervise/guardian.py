@@ -45,7 +45,8 @@ class Guarded:
     """What a supervisor needs to talk to its guardian: two descriptors, and who the guardian is.
 
     It hears lines: `zombie PID`, a child of the guardian's that has ended, and `terminate`. It says `reap PID`, which
-    it owes for every zombie, `ready`, and `renew` with another installation's python and boot.py, each behind a NUL.
+    it owes for every zombie, `ready`, `begun` when what it was started for is on disk, and `renew` with another
+    installation's python and boot.py, each behind a NUL.
     """
 
     __slots__ = ("hears", "pid", "says")
@@ -114,9 +115,8 @@ class Guardian:
 
     def run(self) -> int:
         """Guard until the supervisor is done. Returns its exit code."""
-        first = list(self._arguments)
         while True:
-            supervisor = self._start(first if not self._deaths else [first[0], *_kept(first[1:])])
+            supervisor = self._start(self._arguments)
             code = self._watch(supervisor)
             supervisor.close()
             if code in _FINAL or (code > 0 and not self._was_ready):
@@ -191,6 +191,8 @@ class Guardian:
                 supervisor.told.discard(int(rest))
             elif word == b"ready":
                 self._tell_ready()
+            elif word == b"begun":
+                self._arguments = later(self._arguments)
             elif word == b"renew":
                 self._renew(supervisor, *map(os.fsdecode, words))
 
@@ -208,8 +210,7 @@ class Guardian:
     def _renew(self, supervisor: _Supervisor, python: str, boot: str) -> None:
         """Become another installation's guardian, with the same pid and children, once the supervisor has let go."""
         os.waitid(os.P_PID, supervisor.pid, os.WEXITED)
-        stack, *arguments = self._arguments
-        become([python, "-I", "-S", boot, *command(self._lock, stack, *_kept(arguments))])
+        become([python, "-I", "-S", boot, *command(self._lock, *later(self._arguments))])
 
     def _wait(self) -> None:
         now = time.monotonic()
@@ -275,9 +276,10 @@ def _reap(pid: int) -> None:
         return
 
 
-def _kept(arguments: list[str]) -> list[str]:
-    """Return the arguments of a later supervisor: it holds nothing back, and what was to be brought in is on disk."""
-    return [argument for argument in arguments if argument == "--foreground"]
+def later(arguments: list[str]) -> list[str]:
+    """Return a later supervisor's arguments: it holds nothing back, and what was to be brought in is on disk."""
+    stack, *options = arguments
+    return [stack, *(option for option in options if option == "--foreground")]
 
 
 def _drained(descriptor: int) -> bytes:

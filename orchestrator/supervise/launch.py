@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 BOOT: Final = Path(__file__).with_name("boot.py")
 _WITHIN: Final = 30.0
+_LOOK: Final = 0.005
+_ATTEMPTS: Final = 5
+"""Guardians that are started in a row when each is killed before its supervisor listens."""
+
 _KEPT: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HFTSTACK_HOME")
 _MANAGED: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
 """What systemd tells its service's main process (sd_notify(3)); a detached supervisor has no business with it."""
@@ -31,12 +35,31 @@ _MANAGED: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
 def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False, within: float = _WITHIN) -> None:
     """Start a supervisor in a session of its own and return when its socket listens, or another one's does.
 
-    `hold`: it starts nothing that is down. `within` bounds the wait, in seconds. Raises HftstackError when it did not
-    come up, RefusedError when it refused.
+    `hold`: it starts nothing that is down. `within` bounds the wait, in seconds. A guardian that is killed meanwhile is
+    followed by another one: the supervisor that it leaves takes its place when units run, and leaves when none do.
+    Raises HftstackError when none came up, RefusedError when it refused.
     """
-    readable, writable = os.pipe()
+    until = time.monotonic() + within
     with home.supervisor_log.open("ab") as log:
         begun = log.tell()
+    code: int | None = None
+    for _ in range(_ATTEMPTS):
+        code = _started(home, environ, hold=hold, until=until)
+        was_guarded = is_guarded(home)
+        if code == 0 or _comes(home, until):
+            return
+        if (code is None or code > 0) and not was_guarded:
+            break  # neither killed nor refused for one that has left since
+    said = home.supervisor_log.read_bytes()[begun:].decode(errors="replace").strip()
+    kind = RefusedError if code == RefusedError.exit_code else HftstackError
+    why = ": its guardian is killed again and again" if code is not None and code < 0 else ""
+    raise kind(f"the supervisor did not start{why}", where=str(home.supervisor_log), detail=said or None)
+
+
+def _started(home: StackHome, environ: Mapping[str, str], *, hold: bool, until: float) -> int | None:
+    """Start a guardian. Returns 0 when its supervisor listens, else its exit code, None when it hangs."""
+    readable, writable = os.pipe()
+    with home.supervisor_log.open("ab") as log:
         process = subprocess.Popen(
             command(home, *(["--hold"] if hold else []), ready=writable),
             stdin=subprocess.DEVNULL,
@@ -49,19 +72,14 @@ def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False, w
         )
     os.close(writable)
     try:
-        if select.select([readable], [], [], within)[0] and os.read(readable, 16):
+        if select.select([readable], [], [], max(0.0, until - time.monotonic()))[0] and os.read(readable, 16):
             process.returncode = 0  # detached: it is nobody's to wait for
-            return
+            return 0
     finally:
         os.close(readable)
-    until = time.monotonic() + within
     while process.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    if is_guarded(home) and _listens(home, until):
-        return
-    said = home.supervisor_log.read_bytes()[begun:].decode(errors="replace").strip()
-    kind = RefusedError if process.returncode == RefusedError.exit_code else HftstackError
-    raise kind("the supervisor did not start", where=str(home.supervisor_log), detail=said or None)
+        time.sleep(_LOOK)
+    return process.returncode
 
 
 def is_guarded(home: StackHome) -> bool:
@@ -69,11 +87,14 @@ def is_guarded(home: StackHome) -> bool:
     return lock.holder(home.lock) is not None or lock.holder(home.guardian_lock) is not None
 
 
-def _listens(home: StackHome, until: float) -> bool:
-    while time.monotonic() < until:
+def _comes(home: StackHome, until: float) -> bool:
+    """Wait for the supervisor of another guardian, or one that takes its guardian's place; tell whether it listens."""
+    while is_guarded(home):
         if home.socket.exists():
             return True
-        time.sleep(0.005)
+        if time.monotonic() > until:
+            break
+        time.sleep(_LOOK)
     return False
 
 

@@ -54,7 +54,8 @@ def main(argv: list[str], guarded: Guarded) -> int:
         die_with(guarded.pid)
     sys.setswitchinterval(_HAND_OVER)
     try:
-        brought = _brought_in(options.deployment)
+        # where it is gone an earlier supervisor has brought it in
+        brought = None if options.deployment is None else records.read_deployment(options.deployment)
         home = locate(os.environ)
         stack_home = home.stack(options.stack)
         stack_home.prepare()
@@ -63,8 +64,9 @@ def main(argv: list[str], guarded: Guarded) -> int:
         held = lock.acquire(stack_home.lock)
         if held is None:
             raise RefusedError(f"{options.stack} is supervised already, by pid {lock.holder(stack_home.lock)}")
-        return asyncio.run(_run(options, stack_home, brought, guarded))
+        return asyncio.run(_run(argv, options, stack_home, brought, guarded))
     except HftstackError as error:
+        _forget(options.deployment)
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except OSError as error:
@@ -72,7 +74,9 @@ def main(argv: list[str], guarded: Guarded) -> int:
         return 1
 
 
-async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment | None, guarded: Guarded) -> int:
+async def _run(
+    argv: list[str], options: argparse.Namespace, home: StackHome, brought: Deployment | None, guarded: Guarded
+) -> int:
     supervisor = Supervisor(options.stack, home, home.marker, listen=_Teller().tell if options.foreground else _ignore)
     operations = Operations(supervisor)
     loop = asyncio.get_running_loop()
@@ -86,7 +90,7 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    ward = Ward(guarded, supervisor, operations, terminate)
+    ward = Ward(guarded, argv, supervisor, operations, terminate)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, terminate)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
@@ -104,6 +108,7 @@ async def _run(options: argparse.Namespace, home: StackHome, brought: Deployment
         settling.add_done_callback(tasks.discard)
     else:
         loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)
+    _forget(options.deployment)
     watching = loop.create_task(_tell(manager, supervisor, operations, brought))
     await operations.leave.wait()
     watching.cancel()
@@ -139,12 +144,10 @@ async def _tell(
         manager.say("STOPPING=1")
 
 
-def _brought_in(path: Path | None) -> Deployment | None:
-    if path is None:
-        return None
-    deployment = records.read_deployment(path)
-    path.unlink(missing_ok=True)
-    return deployment
+def _forget(brought: Path | None) -> None:
+    """Remove what was to be brought in: it is on disk as the stack's own, or will not be."""
+    if brought is not None:
+        brought.unlink(missing_ok=True)
 
 
 def _leave_if_idle(supervisor: Supervisor, operations: Operations) -> None:

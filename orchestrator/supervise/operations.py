@@ -24,7 +24,7 @@ from orchestrator.supervise.rollback import Before
 from orchestrator.supervise.settlement import Settlement, gone, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.control.server import Connection, Handler
     from orchestrator.deployment.model import UnitSpec
@@ -45,6 +45,7 @@ class Operations:
         self._begun: WeakKeyDictionary[Connection, tuple[str, ...]] = WeakKeyDictionary()
         self._downs = 0
         self.leave = asyncio.Event()
+        self.brought_in: Callable[[], None] = lambda: None
         self._orders = Orders(supervisor, self._is_leaving)
         self._halting: asyncio.Task[dict[str, Any]] | None = None
         supervisor.obey = self.obey
@@ -94,7 +95,9 @@ class Operations:
         """
         supervisor = self._supervisor
         timeout = seconds(params)
-        deployment, only = self._brought_in(params)
+        deployment, only = self._asked_for(params)
+        if self.leave.is_set() and not self._downs:
+            await asyncio.Event().wait()  # never answered: the supervisor after this one is asked again
         self._refuse_apply(deployment)
         change = difference(supervisor.deployment if supervisor.pids() else None, deployment)
         specs = [spec for spec in deployment.units if only is None or spec.name in only]
@@ -148,6 +151,7 @@ class Operations:
         data = {**by, "plan": reviewed, "file": deployment.file, "only": named, "edges": edges(deployment.units)}
         self._supervisor.note(None, "up", told(by), data)
         self._supervisor.apply(deployment, only=only)
+        self.brought_in()
 
     async def settle(self, specs: Sequence[UnitSpec], timeout: float | None = None) -> Settlement:  # noqa: ASYNC109 - a request's own
         """Return what became of the units, which is journaled."""
@@ -156,7 +160,7 @@ class Operations:
         self._supervisor.note(None, "settled", f"not reached: {missing}" if missing else "")
         return settlement
 
-    def _brought_in(self, params: dict[str, Any]) -> tuple[Deployment, tuple[str, ...] | None]:
+    def _asked_for(self, params: dict[str, Any]) -> tuple[Deployment, tuple[str, ...] | None]:
         """Return the deployment to bring in, and the units to start; None for all. Raises UsageError, RefusedError."""
         deployment = _deployment(params)
         if params.get("only") is None:

@@ -178,7 +178,8 @@ class Supervisor:
         self._leftovers.end_strays()
         for name, end in adoption.ended.items():
             self.note(name, "adopted", f"pid {end.id.pid}, which had ended: {ending(end.code)}")
-            self.feed(name, Exited(end.code))
+            if not hold:
+                self.feed(name, Exited(end.code))
         unwanted = [name for name, unit in self.graph.units.items() if unit.alive and not unit.wanted]
         self._become(rules.stop(self.graph, unwanted, "not wanted", self.now()))
         self._drain()

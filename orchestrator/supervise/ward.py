@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import RefusedError, UsageError
-from orchestrator.supervise.guardian import become
+from orchestrator.supervise.guardian import become, later
 from orchestrator.supervise.launch import command
 
 if TYPE_CHECKING:
@@ -28,10 +28,16 @@ class Ward:
     """One supervisor's side of the two pipes to its guardian."""
 
     def __init__(
-        self, guarded: Guarded, supervisor: Supervisor, operations: Operations, terminate: Callable[[], None]
+        self,
+        guarded: Guarded,
+        arguments: list[str],
+        supervisor: Supervisor,
+        operations: Operations,
+        terminate: Callable[[], None],
     ) -> None:
-        """Prepare; `terminate` does what SIGTERM asks for."""
+        """Prepare; `arguments` are those it was started with, `terminate` does what SIGTERM asks for."""
         self._guarded = guarded
+        self._arguments = arguments
         self._supervisor = supervisor
         self._operations = operations
         self._terminate = terminate
@@ -40,11 +46,16 @@ class Ward:
         self._orphaned = False
         self._renewal: list[str] | None = None
         supervisor.guarded_by(guarded.pid, self.release)
+        operations.brought_in = self._begun
 
     def begin(self) -> None:
         """Listen, and say that the control socket does."""
         self._loop.add_reader(self._guarded.hears, self._heard)
         self._say("ready")
+
+    def _begun(self) -> None:
+        self._arguments = later(self._arguments)
+        self._say("begun")
 
     def release(self, pid: int) -> None:
         """Let the guardian reap a zombie: its end has been acted upon."""
@@ -103,6 +114,6 @@ class Ward:
     def end(self, home: StackHome) -> None:
         """Become the guardian where there is none and the stack still runs; otherwise return, and leave."""
         if self._orphaned and self._supervisor.pids():
-            become(command(home))
+            become(command(home, *self._arguments[1:]))
         if self._renewal is not None:
             self._say("\0".join(["renew", *self._renewal]))

@@ -3,14 +3,20 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
 
 from tests.children import until
 from tests.integration.harness import Machine, lives, pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.integration.harness import Running
 
 
 def _parent(pid: int) -> int:
@@ -127,6 +133,122 @@ def test_a_supervisor_whose_guardian_is_killed_takes_its_place(machine: Machine)
     machine.until_units(lambda units: units["bf"]["level"] == "fresh" and units["bf"]["pid"] != connector)
     machine.down()
     until(lambda: not lives(supervisor))
+
+
+_AFTER: Final = (0.0, 0.01, 0.03, 0.06, 0.1, 0.13, 0.16, 0.2)
+"""Seconds from a guardian's lock to its death: before its supervisor is forked, while that one begins, and after."""
+
+
+def _kill_next_guardian(machine: Machine, asked: Running, before: set[int], after: float) -> None:
+    """Kill the next guardian that shows, `after` seconds later; none when the command has ended by then."""
+
+    def pid() -> int | None:
+        with suppress(OSError, ValueError):
+            found = int((machine.state / "guardian.lock").read_text(encoding="utf-8"))
+            return found if found not in before else None
+        return None
+
+    found = until(lambda: pid() or (asked.process.poll() is not None and -1))
+    if found > 0:
+        before.add(found)
+        time.sleep(after)  # the moment is what is tried
+        with suppress(ProcessLookupError):
+            os.kill(found, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("after", _AFTER)
+def test_an_up_whose_guardian_is_killed_meanwhile_succeeds_and_starts_each_unit_once(
+    machine: Machine, after: float
+) -> None:
+    machine.write(pair())
+    asked = machine.begin("up", machine.file)
+    _kill_next_guardian(machine, asked, set(), after)
+    done = asked.done()
+    assert done.code == 0, done.said
+    machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["bf"]["level"] == "fresh")
+    assert machine.happened("start") == ["bf", "mm"]
+    assert {unit: len(pids) for unit, pids in machine.members().items()} == {"bf": 1, "mm": 1}
+    machine.down()
+
+
+@pytest.mark.parametrize("after", _AFTER)
+def test_an_up_that_takes_units_over_survives_the_death_of_its_guardian(machine: Machine, after: float) -> None:
+    machine.write(pair())
+    machine.up()
+    before, old = machine.pids(), machine.guardian()
+    machine.kill_supervisor()
+    asked = machine.begin("up", machine.file)
+    _kill_next_guardian(machine, asked, {old}, after)
+    done = asked.done()
+    assert done.code == 0, done.said
+    assert until(machine.pids) == before
+    machine.down()
+
+
+def test_a_down_whose_guardian_is_killed_meanwhile_starts_nothing_and_leaves_nothing(machine: Machine) -> None:
+    machine.write(pair())
+    machine.up()
+    old = machine.guardian()
+    machine.kill_supervisor()
+    bot = machine.members()["mm"][0]
+    _kill(bot)
+    asked = machine.begin("down", "s")
+    _kill_next_guardian(machine, asked, {old}, 0.06)
+    done = asked.done()
+    assert done.code == 0, done.said
+    assert machine.left() == {}
+    assert machine.happened("start") == ["bf", "mm"]
+
+
+def _kill_first_supervisor(machine: Machine, before: str) -> None:
+    """Kill the next supervisor as soon as it holds its lock: it has begun nothing yet."""
+
+    def pid() -> int | None:
+        with suppress(OSError, ValueError):
+            text = (machine.state / "lock").read_text(encoding="utf-8")
+            return int(text) if text != before else None
+        return None
+
+    os.kill(until(pid) or 0, signal.SIGKILL)
+
+
+def test_a_down_whose_supervisor_is_killed_before_it_is_told_starts_nothing(machine: Machine) -> None:
+    machine.write({"services": {name: {"command": ["sleep", "1000"]} for name in ("s1", "s2")}})
+    machine.up()
+    machine.kill_supervisor()
+    _kill(machine.members()["s2"][0])
+    before = (machine.state / "lock").read_text(encoding="utf-8")
+    asked = machine.begin("down", "s")
+    _kill_first_supervisor(machine, before)
+    done = asked.done()
+    assert done.code == 0, done.said
+    assert machine.left() == {}
+    assert machine.happened("start") == ["s1", "s2"]
+
+
+def test_what_a_foreground_supervisor_is_to_bring_in_outlives_its_death(machine: Machine) -> None:
+    machine.write(pair())
+    asked = machine.begin("up", "--foreground", machine.file)
+    _kill_first_supervisor(machine, "")
+    machine.until_units(lambda units: units["mm"]["level"] == "ready")
+    assert not (machine.runtime / "bring.json").exists()
+    os.kill(asked.process.pid, signal.SIGTERM)
+    done = asked.done()
+    assert done.code == 0, done.said
+    assert machine.left() == {}
+
+
+def test_an_up_whose_guardians_are_all_killed_says_so_and_leaves_nothing(machine: Machine) -> None:
+    machine.write(pair())
+    asked = machine.begin("up", machine.file)
+    killed: set[int] = set()
+    while asked.process.poll() is None:
+        _kill_next_guardian(machine, asked, killed, 0.0)
+    done = asked.done()
+    assert done.code == 1, done.said
+    assert "the supervisor did not start: its guardian is killed again and again" in done.err
+    assert 1 < len(killed) < 10
+    assert machine.left() == {}
 
 
 def test_both_killed_leave_the_units_running_and_up_takes_them_over(machine: Machine) -> None:
