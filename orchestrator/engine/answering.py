@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 PATIENCE: Final = 10.0
 """Seconds that a connector may take; upstream's takes 2 ms."""
 
-_UNSTARTED: Final = frozenset({126, 127})
+_UNLOADED: Final = 127
 """What the dynamic loader exits with when a library is missing or does not fit; ld.so(8)."""
+
+_SAID: Final = 10
+"""Lines that are told of what it said, the last ones."""
 
 _HINT: Final = "nothing was stopped for it; run it by hand with --help"
 
@@ -27,8 +30,9 @@ _HINT: Final = "nothing was stopped for it; run it by hand with --help"
 def refuse_mute(binaries: BuildResult | None, *, environ: Mapping[str, str], patience: float = PATIENCE) -> None:
     """Raise BuildError when the connector among the binaries cannot even say how it is used.
 
-    Bots are not asked: one that knows no --help would begin to trade. Any exit code of the connector's own will do,
-    for a fork may not know the option either.
+    Upstream's, like every program that clap parses for, exits 0. One that does not was not made from it, or is broken:
+    a fork that parses by itself has to learn the option, for nothing else tells the two apart before a channel goes
+    dark for it. Bots are not asked: one that knows no --help would begin to trade.
     """
     stored = None if binaries is None else binaries.binaries.get(CONNECTOR)
     if stored is not None:
@@ -53,9 +57,10 @@ def _ask(path: Path, environ: Mapping[str, str], patience: float) -> None:
         raise BuildError(
             f"the connector did not answer --help within {patience:g} s", where=str(path), hint=_HINT
         ) from None
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise BuildError(f"the connector does not answer --help: ended by {name}", where=str(path), hint=_HINT)
-    if done.returncode in _UNSTARTED:
-        said = done.stderr.decode(errors="replace").strip()
-        raise BuildError("the connector cannot be loaded", where=str(path), hint=_HINT, detail=said or None)
+    code = done.returncode
+    if code == 0:
+        return
+    said = "\n".join(done.stderr.decode(errors="replace").strip().splitlines()[-_SAID:])
+    how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}, not 0"
+    message = "the connector cannot be loaded" if code == _UNLOADED else f"the connector does not answer --help: {how}"
+    raise BuildError(message, where=str(path), hint=_HINT, detail=said or None)

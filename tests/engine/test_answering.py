@@ -22,10 +22,9 @@ def _built(folder: Path, text: str, program: Program = CONNECTOR) -> BuildResult
     return BuildResult(MappingProxyType({program: StoredBinary(path, "00")}), (), folder, 0.0, rebuilt=True)
 
 
-@pytest.mark.parametrize("code", [0, 1, 2])
-def test_a_connector_that_ends_by_itself_answers(tmp_path: Path, code: int) -> None:
+def test_a_connector_that_says_how_it_is_used_answers(tmp_path: Path) -> None:
     asked = tmp_path / "asked"
-    script = f'#!/bin/sh\necho "$@${{API_KEY:-}}" > {asked}\nexit {code}\n'
+    script = f'#!/bin/sh\necho "$@${{API_KEY:-}}" > {asked}\n'
     refuse_mute(_built(tmp_path, script), environ=ENVIRON)
 
     assert asked.read_text() == "--help\n"
@@ -37,6 +36,9 @@ def test_a_connector_that_ends_by_itself_answers(tmp_path: Path, code: int) -> N
         ("not a program at all", "cannot be run: Exec format error"),
         ("#!/no/such/interpreter\n", "cannot be run: No such file"),
         ("#!/bin/sh\nkill -ILL $$\n", "ended by SIGILL"),
+        ("#!/bin/sh\necho expects a config >&2\nexit 2\n", "exit code 2, not 0"),
+        ("#!/bin/sh\necho expects a config >&2\nexit 2\n", "expects a config"),
+        ("#!/bin/sh\nexit 1\n", "exit code 1, not 0"),
         ("#!/bin/sh\necho libssl.so.3: cannot open >&2\nexit 127\n", "libssl.so.3: cannot open"),
     ],
 )

@@ -33,8 +33,12 @@ const USAGE: &str = "usage: connector NAME TYPE CONFIG
 
 fn main() {
     exit_when_any_thread_panics();
-    let Ok([name, kind, path]) = <[String; 3]>::try_from(env::args().skip(1).collect::<Vec<_>>())
-    else {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    if arguments == ["--help"] {
+        println!("{USAGE}");
+        return;
+    }
+    let Ok([name, kind, path]) = <[String; 3]>::try_from(arguments) else {
         eprintln!("{USAGE}");
         exit(2);
     };
