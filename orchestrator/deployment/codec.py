@@ -54,7 +54,14 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
 
 def encode(value: object) -> str:
     """Return the canonical JSON text of a dataclass: keys sorted, no white space, UTF-8 kept."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, default=_shallow, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _shallow(value: object) -> Any:  # noqa: ANN401 - JSON
+    """Return what json cannot write by itself as `plain` does, its parts as they are: they come here in their turn."""
+    cls: Any = type(value)
+    names = _names(cls)
+    return plain(value) if names is None else {name: getattr(value, name) for name in names}
 
 
 def decode(cls: type[T], text: str | bytes) -> T:

@@ -20,12 +20,23 @@ def boot() -> int:
 
 
 def _supervise(arguments: list[str], guarded: Guarded) -> int:
-    """Supervise, without TLS: 2 MiB that asyncio would load."""
+    """Supervise, without OpenSSL: 2 MiB that asyncio would load for TLS, and as much that hashlib would."""
     sys.modules["ssl"] = None  # type: ignore[assignment] # what `import ssl` takes as "there is none"
+    if _has_hashes():
+        sys.modules["_hashlib"] = None  # type: ignore[assignment]
 
     from orchestrator.supervise.main import main  # noqa: PLC0415 - the guardian goes without
 
     return main(arguments, guarded)
+
+
+def _has_hashes() -> bool:
+    """Tell whether this Python can do without OpenSSL's hashes; some distributions leave its own ones out."""
+    try:
+        import _sha1  # type: ignore[import-not-found] # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ _LINGER: Final = 0.05
 """Seconds in which more events may join a batch: a restart makes several, and must not share the interpreter then."""
 
 _KEPT: Final = 200_000
+_CACHE: Final = 128
+"""KiB of pages that SQLite keeps; who only appends needs few, and by default they would grow to 2 MiB."""
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY,
@@ -158,6 +161,7 @@ class Journal:
                 connection = sqlite3.connect(self._path, isolation_level=None)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(f"PRAGMA cache_size=-{_CACHE}")
                 _prepare(connection)
                 connection.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (_KEPT,))
             except sqlite3.OperationalError:

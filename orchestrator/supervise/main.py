@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import queue
-import shutil
 import signal
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.control.server import listen
 from orchestrator.deployment.homes import locate
@@ -39,15 +38,41 @@ _IDLE: float = 10.0
 """Seconds after which a supervisor that was started and never given anything to do leaves."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the guardian is told to have done; argparse would take 0.5 MiB to read it.
+
+    `hold`: start nothing that is down. `deployment` is what to bring in at once, `asked` by whom and by which plan.
+    `foreground`: tell events on stderr.
+    """
+
+    stack: str
+    hold: bool = False
+    deployment: Path | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+    foreground: bool = False
+
+    @classmethod
+    def of(cls, argv: list[str]) -> Self:
+        """Return what the words of `launch` mean."""
+        stack, *words = argv
+        found: dict[str, Any] = {}
+        while words:
+            match words.pop(0):
+                case "--hold" | "--foreground" as flag:
+                    found[flag.removeprefix("--")] = True
+                case "--deployment":
+                    found["deployment"] = Path(words.pop(0))
+                case "--asked":
+                    found["asked"] = json.loads(words.pop(0))
+                case other:
+                    raise ValueError(other)
+        return cls(stack, **found)
+
+
 def main(argv: list[str], guarded: Guarded) -> int:
     """Supervise a stack until it is down. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="hftstack-supervisor", allow_abbrev=False)
-    parser.add_argument("stack")
-    parser.add_argument("--hold", action="store_true", help="start nothing that is down")
-    parser.add_argument("--deployment", type=Path, help="what to bring in at once")
-    parser.add_argument("--asked", type=json.loads, default={}, help="by whom and by which plan, as JSON")
-    parser.add_argument("--foreground", action="store_true", help="tell events on stderr")
-    options = parser.parse_args(argv)
+    options = _Options.of(argv)
     os.environ.pop(MARKER, None)
     if ServiceManager(os.environ).listens:
         # in the guardian's place we would be lost to the service manager, which starts the next guardian itself
@@ -75,7 +100,7 @@ def main(argv: list[str], guarded: Guarded) -> int:
 
 
 async def _run(
-    argv: list[str], options: argparse.Namespace, home: StackHome, brought: Deployment | None, guarded: Guarded
+    argv: list[str], options: _Options, home: StackHome, brought: Deployment | None, guarded: Guarded
 ) -> int:
     supervisor = Supervisor(options.stack, home, home.marker, listen=_Teller().tell if options.foreground else _ignore)
     operations = Operations(supervisor)
@@ -118,6 +143,8 @@ async def _run(
     await asyncio.gather(*tasks, return_exceptions=True)
     await supervisor.end()
     if not supervisor.pids() and not ward.is_followed:
+        import shutil  # noqa: PLC0415 - at the very end: bz2 and lzma come with it
+
         shutil.rmtree(home.runtime, ignore_errors=True)
     ward.end(home)
     return 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import shutil
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -346,6 +345,8 @@ def own_user_namespace() -> tuple[str, ...]:
 
     Its creator, which is us, holds CAP_SYS_NICE over what runs there (user_namespaces(7)).
     """
+    import shutil  # noqa: PLC0415 - not in a supervisor that may soften others
+
     unshare = shutil.which("unshare")
     return () if unshare is None else (unshare, *_UNSHARE)
 

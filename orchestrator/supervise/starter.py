@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -96,7 +95,7 @@ class Starter:
             argv=spec.argv,
             cwd=spec.cwd,
             env=dict(spec.env),
-            marker=f"{self._prefix}{name}/{self.digest(spec)}-{secrets.token_hex(4)}",
+            marker=f"{self._prefix}{name}/{self.digest(spec)}-{os.urandom(4).hex()}",
             logs=str(self._home.logs / name),
             timer_slack=spec.resources.timer_slack,
             own_user_namespace=spec.kind is Kind.CONNECTOR and not self._softens and self._has_namespaces(),

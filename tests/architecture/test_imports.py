@@ -74,6 +74,27 @@ def test_the_supervisor_needs_nothing_but_the_standard_library() -> None:
     assert loaded - sys.stdlib_module_names <= {"__main__", "orchestrator"}
 
 
+def test_the_guardian_loads_next_to_nothing() -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import orchestrator.supervise.guardian; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script, _REPOSITORY], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(done.stdout.split())
+    assert "orchestrator.supervise.guardian" in loaded
+    assert not loaded & {"typing", "signal", "pathlib", "re", "collections", "enum", "contextlib", "ctypes"}
+
+
+def test_no_openssl_is_in_a_supervisor(machine: Machine) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1000"]}})
+    machine.up()
+    maps = Path(f"/proc/{machine.supervisor()}/maps").read_text()
+    machine.down()
+
+    assert "_asyncio" in maps
+    assert not [line for line in maps.splitlines() if "libcrypto" in line or "libssl" in line]
+
+
 def test_status_of_a_supervised_stack_loads_no_big_library(machine: Machine) -> None:
     machine.write(services={"rest": {"command": ["sleep", "1000"]}})
     machine.up()
