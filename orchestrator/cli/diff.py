@@ -34,7 +34,8 @@ def command(old: str, new: str, file: Path, *, form: str, exit_code: bool) -> in
 
     Any two revisions, without a checkout: the file, what it extends and the configs it names are read from git. What
     `plan` says, but for what depends on a machine: binaries are compared by what they are built from, secrets by what
-    refers to them, and commands are taken as written. A ${VAR} without a default needs a value, which is not shown.
+    refers to them, and commands and a ${VAR} without a default are taken as written. Only where such a variable is a
+    duration, a size or the like, it needs a value.
     """
     from orchestrator.engine.between import between  # noqa: PLC0415 - 200 ms that help and completion need not pay
 

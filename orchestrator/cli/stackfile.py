@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from orchestrator.stack.model import Stack
 
 
-def load(file: Path, environ: Mapping[str, str]) -> Stack:
-    """Return the validated stack, and tell its warnings. Raises StackError."""
-    stack = venue.load(file, environ)
+def load(file: Path, environ: Mapping[str, str], *, anywhere: bool = False) -> Stack:
+    """Return the validated stack, its variables set or not for `anywhere`, and tell its warnings. Raises StackError."""
+    stack = (venue.load_anywhere if anywhere else venue.load)(file, environ)
     for warning in stack.warnings:
         terminal.say(str(warning))
     return stack

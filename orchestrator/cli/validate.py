@@ -33,19 +33,24 @@ _FORMATS = ("text", "json", "sarif", "github")
 )
 @click.argument("names", nargs=-1, metavar="[FILE]...", shell_complete=arguments.complete_file)
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
-def command(names: tuple[str, ...], form: str) -> int:
+@click.option(
+    "--anywhere", is_flag=True, help="Where the variables are not set: a ${VAR} without a default is its name."
+)
+def command(names: tuple[str, ...], form: str, *, anywhere: bool) -> int:
     """Check stack files and the files they name. Nothing is started; no machine is needed.
 
     Every mistake is told at once, with file:line:column and what to write instead. Exits 3 when there is one; warnings
     leave the exit code alone. sarif is for code scanning (SARIF 2.1.0), github for annotations of a pull request.
+    With --anywhere, for CI, what a variable without a default holds is not judged, unless it has to be a duration, a
+    size or the like: then it needs a value.
     """
     files = [target.file(name) for name in names or (None,)]
     if form != "text":
-        return _report(files, form)
+        return _report(files, form, anywhere=anywhere)
     found: list[Diagnostic] = []
     for file in files:
         try:
-            stack = load(file, os.environ)
+            stack = load(file, os.environ, anywhere=anywhere)
         except StackError as error:
             found.extend(error.diagnostics)
         else:
@@ -55,8 +60,8 @@ def command(names: tuple[str, ...], form: str) -> int:
     return 0
 
 
-def _report(files: Sequence[Path], form: str) -> int:
-    found = list(dict.fromkeys(diagnostic for file in files for diagnostic in _found(file)))
+def _report(files: Sequence[Path], form: str, *, anywhere: bool) -> int:
+    found = list(dict.fromkeys(diagnostic for file in files for diagnostic in _found(file, anywhere=anywhere)))
     if form == "github":
         click.echo(diagnostics.as_github(found), nl=False)
     elif form == "sarif":
@@ -67,9 +72,9 @@ def _report(files: Sequence[Path], form: str) -> int:
     return 0 if diagnostics.is_valid(found) else StackError.exit_code
 
 
-def _found(file: Path) -> tuple[Diagnostic, ...]:
+def _found(file: Path, *, anywhere: bool) -> tuple[Diagnostic, ...]:
     try:
-        stack = venue.load(file, os.environ)
+        stack = (venue.load_anywhere if anywhere else venue.load)(file, os.environ)
     except StackError as error:
         return error.diagnostics
     return (*stack.warnings, *stack.ignored)

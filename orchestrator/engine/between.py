@@ -79,7 +79,7 @@ class _Side:
 
     def __init__(self, revision: Revision, path: Path, environ: Mapping[str, str], key: bytes) -> None:
         try:
-            self.stack: Stack = venue.load(path, environ, files=revision)
+            self.stack: Stack = venue.load_anywhere(path, environ, files=revision)
         except StackError as error:
             raise StackError(
                 [replace(item, file=f"{revision.name}:{item.file}") for item in error.diagnostics]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from orchestrator.deployment import digestkey
 from orchestrator.deployment.changes import Shown
 from orchestrator.deployment.model import Kind
 from orchestrator.stack.canonical import PUBLIC_ENV, is_plain_url
+from orchestrator.stack.interpolation import refers
 from orchestrator.stack.model import SIM
 from orchestrator.venue.models import PUBLIC
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment
 
 _SHOWN: Final = 8
-_REFERENCE: Final = re.compile(r"\$\{secret:[A-Za-z0-9_.-]+\}")
 _OUR_OWN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"})
 
 Read = Callable[[str], bytes | None]
@@ -39,7 +38,7 @@ def shown(key: bytes, read: Read, *deployments: Deployment | None) -> Shown:
         return f"#{digestkey.digest(key, text.encode())[:_SHOWN]}"
 
     def variable(name: str, value: str) -> str:
-        return value if name in PUBLIC_ENV or name in _OUR_OWN else hidden(value)
+        return value if name in PUBLIC_ENV or name in _OUR_OWN or refers(value) else hidden(value)
 
     open_ones = {
         file.path
@@ -93,7 +92,7 @@ class _Tables(Mapping[str, Mapping[str, str]]):
                 yield from self._shown(value, f"{place}.", is_open=is_open)
                 continue
             text = json.dumps(value, ensure_ascii=False, default=str)
-            if isinstance(value, str) and _REFERENCE.fullmatch(value):
+            if isinstance(value, str) and refers(value):
                 yield place, str(value)
                 continue
             is_public = is_open or (name in PUBLIC and ("://" not in text or is_plain_url(str(value))))

@@ -30,6 +30,14 @@ _LITERAL_IN_UNITS: Final = {"type", "features", "depends_on", "ignore"}
 """Where a reviewer must see what is meant."""
 
 
+class Itself(dict[str, str]):
+    """An environment for who has not the variables of a stack: one that is not set, and has no default, is its name."""
+
+    def __missing__(self, name: str) -> str:
+        """Return the reference as it would be written."""
+        return f"${{{name}}}"
+
+
 class InterpolationError(Exception):
     """Raised when a text cannot be completed; neither the text nor a variable's value is in the message."""
 
@@ -49,21 +57,29 @@ def _resolve(inner: str, environ: Mapping[str, str]) -> str:
     if match is None:
         raise InterpolationError("a ${..} in this text is not understood", _FORMS, "interpolation-syntax")
     name, operator, operand = match.groups()
-    value = environ.get(name)
-    if operator == ":-":
-        value = value or operand
-    elif operator == ":?" and not value:
-        reason = printable(operand) or "it is required"
-        raise InterpolationError(f"the variable {name} is not set: {reason}", f"set {name}", "variable-unset")
-    if value is None:
-        raise InterpolationError(
-            f"the variable {name} is not set", f"set {name}, or write ${{{name}:-default}}", "variable-unset"
-        )
+    value = (environ.get(name) or operand) if operator == ":-" else _value(name, environ)
+    if value is None or (operator == ":?" and not value):
+        raise _unset(name, operand if operator == ":?" else None)
     if "\0" in value or not _is_unicode(value):
         raise InterpolationError(
             f"the value of the variable {name} is not UTF-8 text", f"set {name} anew", "variable-encoding"
         )
     return value
+
+
+def _value(name: str, environ: Mapping[str, str]) -> str | None:
+    try:
+        return environ[name]
+    except KeyError:
+        return None
+
+
+def _unset(name: str, reason: str | None) -> InterpolationError:
+    if reason is None:
+        hint = f"set {name}, or write ${{{name}:-default}}"
+        return InterpolationError(f"the variable {name} is not set", hint, "variable-unset")
+    message = f"the variable {name} is not set: {printable(reason) or 'it is required'}"
+    return InterpolationError(message, f"set {name}", "variable-unset")
 
 
 def _is_unicode(text: str) -> bool:
@@ -134,6 +150,7 @@ class _Expansion:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.findings: list[Finding] = []
+        self.unset: dict[str, str] = {}
 
     def value(self, value: object, pointer: str) -> object:
         if isinstance(value, str):
@@ -161,7 +178,17 @@ class _Expansion:
             return text
         if in_config and used and _is_url(parts, expanded):
             return self.refuse(text, pointer, "in a URL")
+        name = self._itself(text)
+        if name is not None:
+            self.unset[pointer] = name
         return expanded
+
+    def _itself(self, text: str) -> str | None:
+        """Return the first variable of `text` that stands for itself."""
+        if not isinstance(self.environ, Itself):
+            return None
+        found = (_VARIABLE.fullmatch(match["inner"]) for match in _DOLLAR.finditer(text) if match["inner"] is not None)
+        return next((v[1] for v in found if v is not None and v[2] != ":-" and v[1] not in self.environ), None)
 
     def refuse(self, text: str, pointer: str, where: str) -> str:
         message = f"variables do not work {where}"
@@ -176,12 +203,24 @@ def escape(text: str, parts: tuple[str, ...]) -> str:
     return text if _must_be_literal(parts) else text.replace("$", "$$")
 
 
+def unset(pointer: str, name: str) -> Finding:
+    """Return what to say where a variable stands for itself, and its value is needed."""
+    error = _unset(name, None)
+    return Finding(pointer, f"{error.message}, and its value is needed here", error.hint, error.rule)
+
+
 def refers(text: str) -> bool:
     """Tell whether `text` is made of references alone, without defaults: nothing of it is a value."""
     return _REFERENCES.fullmatch(text) is not None
 
 
-def interpolate(data: dict[str, object], environ: Mapping[str, str]) -> tuple[dict[str, object], list[Finding]]:
-    """Return a stack file's data with its variables replaced, and what could not be."""
+def interpolate(
+    data: dict[str, object], environ: Mapping[str, str]
+) -> tuple[dict[str, object], list[Finding], dict[str, str]]:
+    """Return a stack file's data with its variables replaced, what could not be, and what stands for itself.
+
+    The last are variables by the pointer of their text, the first one of each.
+    """
     expansion = _Expansion(environ)
-    return {key: expansion.value(value, json_pointer.child("", key)) for key, value in data.items()}, expansion.findings
+    expanded = {key: expansion.value(value, json_pointer.child("", key)) for key, value in data.items()}
+    return expanded, expansion.findings, expansion.unset

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from orchestrator.errors import Diagnostic, StackError
-from orchestrator.stack import inheritance, loader, merging, rules, secrets, textfile
+from orchestrator.stack import inheritance, interpolation, loader, merging, rules, secrets, textfile
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
 from orchestrator.stack.document import SECTIONS, Finding, printable, quote
 from orchestrator.stack.draft import Draft
 from orchestrator.stack.garbage import uncollected
-from orchestrator.stack.interpolation import interpolate
 from orchestrator.stack.model import Stack
 from orchestrator.stack.scalars import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.stack.document import Document
     from orchestrator.stack.draft import Check, Origin
@@ -86,19 +85,38 @@ def _folders(data: Mapping[str, object], document: Document, files: textfile.Fil
                 yield Finding(pointer, message, "create it, or correct the path", "directory-missing")
 
 
+class UnsetError(StackError):
+    """Raised when variables that stand for themselves stand where their values are needed; `names` are theirs."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], names: Collection[str]) -> None:
+        super().__init__(diagnostics)
+        self.names = names
+
+
 class _Mistakes:
-    """Collects what the steps find, once each place that an earlier step has covered already."""
+    """Collects what the steps find, once each place that an earlier step has covered already.
+
+    What stands at a pointer of `unset` is not known: it is not judged, and where it has to be known that is said.
+    """
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self.unset: Mapping[str, str] = {}
+        self._needed: set[str] = set()
         self._covered = set(document.faulty)
         self.diagnostics = list(document.mistakes)
 
-    def add(self, findings: Iterable[Finding | Diagnostic], *, cover: bool = False) -> None:
+    def add(self, findings: Iterable[Finding | Diagnostic], *, cover: bool = False, needs_values: bool = False) -> None:
         found = [
             finding for finding in findings if isinstance(finding, Diagnostic) or not self._is_covered(finding.pointer)
         ]
         for finding in found:
+            if isinstance(finding, Finding) and finding.pointer in self.unset:
+                if not needs_values:
+                    continue
+                name = self.unset[finding.pointer]
+                self._needed.add(name)
+                finding = interpolation.unset(finding.pointer, name)  # noqa: PLW2901 - the same, in other words
             self.diagnostics.append(finding if isinstance(finding, Diagnostic) else self._document.diagnostic(finding))
             if cover and isinstance(finding, Finding):
                 self._covered.add(finding.pointer)
@@ -107,6 +125,10 @@ class _Mistakes:
     def told(self) -> list[Diagnostic]:
         """Those that the file gives no reason to ignore."""
         return [diagnostic for diagnostic in self.diagnostics if diagnostic.ignored is None]
+
+    def error(self) -> StackError:
+        """Return what is to be raised because of them."""
+        return UnsetError(self.told, self._needed) if self._needed else StackError(self.told)
 
     def _is_covered(self, pointer: str) -> bool:
         while pointer:
@@ -186,14 +208,15 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None, files: tex
             mistakes.add([Finding("", message, "begin with version: 1 and network:", "wrong-type")])
         raise StackError(mistakes.diagnostics)
     file = document.folder / path.name
-    data, unexpanded = interpolate({key: value for key, value in document.data.items() if key[:2] != "x-"}, environ)
+    written = {key: value for key, value in document.data.items() if key[:2] != "x-"}
+    data, unexpanded, mistakes.unset = interpolation.interpolate(written, environ)
     mistakes.add(unexpanded, cover=True)
     inheritance.anchor(data, document)
     mistakes.add(rules.nothing_is_null(data), cover=True)
     mistakes.add(_name(data, file))
     mistakes.add(rules.check(data))
     reader = Reader(file.parent, path.parent, document, files)
-    mistakes.add(_configs(data, reader), cover=True)
+    mistakes.add(_configs(data, reader), cover=True, needs_values=True)
     mistakes.add(_folders(data, document, files))
     draft = _draft(data, reader)
     mistakes.add(secrets.check(draft))
@@ -202,12 +225,12 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None, files: tex
     try:
         stack = Stack.model_validate(data)
     except ValidationError as error:
-        mistakes.add(diagnose(error, document))
-        raise StackError(mistakes.told) from None
+        mistakes.add(diagnose(error, document), needs_values=True)
+        raise mistakes.error() from None
     stack = merging.merge(stack, folder=file.parent)
     mistakes.add(rules.check_merged(stack))
     if any(diagnostic.severity == "error" for diagnostic in mistakes.told):
-        raise StackError(mistakes.told)
+        raise mistakes.error()
     return _located(stack, file, reader, mistakes.diagnostics, _Origin(document, draft, check, contents))
 
 

@@ -25,3 +25,19 @@ def load(path: Path, environ: Mapping[str, str], *, files: Files | None = None) 
     from orchestrator.venue.check import check  # noqa: PLC0415 - pydantic costs 200 ms; only a load pays
 
     return stack.load(path, environ, check=check, files=files)
+
+
+def load_anywhere(path: Path, environ: Mapping[str, str], *, files: Files | None = None) -> Stack:
+    """Read a stack file as `load` does, where its variables need not be set: one without a default is its own name.
+
+    What such a variable holds is not judged, and not shown. A place that takes no text, as a duration, needs its value,
+    which alone is looked up in `environ`.
+    """
+    from orchestrator.stack.interpolation import Itself  # noqa: PLC0415 - likewise
+    from orchestrator.stack.reading import UnsetError  # noqa: PLC0415 - likewise
+
+    try:
+        return load(path, Itself(), files=files)
+    except UnsetError as error:
+        values = {name: environ[name] for name in error.names if name in environ}
+    return load(path, Itself(values), files=files)

@@ -135,3 +135,41 @@ def test_what_no_repository_holds_cannot_be_compared(machine: Machine) -> None:
 
     assert done.code == 2
     assert "is in no git repository" in done.err
+
+
+UNSET = STACK.replace('"1"', '"${SIZE}", "${NOTE:-none}"').replace(
+    "{TOKEN: " + KEY + "}}", "{TOKEN: '${TOKEN}'}, stop: {grace: '${GRACE:-60s}'}, cwd: '${DIR}'}"
+)
+
+
+def test_a_variable_that_is_not_set_is_shown_as_it_is_written_and_its_change_is_told(repository: Machine) -> None:
+    _commit(repository, stack=UNSET)
+    changed = UNSET.replace("TOKEN}", "OTHER_TOKEN}").replace("SIZE}", "LOT}").replace(":-none", ":-some")
+    _commit(repository, stack=changed.replace("${DIR}", "${DIR}/below").replace("60s", "90s"))
+    done = _diff(repository, "HEAD~1", "HEAD")
+
+    assert (done.code, done.err) == (0, "")
+    assert "env.TOKEN: ${TOKEN} -> ${OTHER_TOKEN}\n" in done.out
+    assert '"${SIZE}", "none"' in done.out
+    assert '"${LOT}", "some"' in done.out
+    assert "/stacks/${DIR}/below\n" in done.out.replace('"', "")
+    assert "grace: 60.0 -> 90.0  (in place)" in done.out
+    words = (*("diff", "HEAD~1", "HEAD", "stacks/prod.yaml", "--format", "json"),)
+    known = repository.hftstack(*words, env={"TOKEN": KEY, "OTHER_TOKEN": KEY, "SIZE": KEY, "LOT": KEY, "DIR": KEY})
+    assert known.code == 0
+    assert KEY not in known.said
+    assert len(json.loads(known.out)["steps"][1]["changes"]) == 4
+
+
+def test_a_variable_that_has_to_be_a_duration_alone_needs_a_value(repository: Machine) -> None:
+    _commit(repository, stack=UNSET.replace("GRACE:-60s", "GRACE"))
+    _commit(repository, stack=UNSET.replace("GRACE:-60s", "GRACE").replace("SIZE}", "LOT}"))
+    done = _diff(repository, "HEAD~1", "HEAD")
+
+    assert done.code == 3
+    assert "/bots/mm/stop/grace: the variable GRACE is not set, and its value is needed here" in done.err
+    assert "1 error." in done.err
+    known = repository.hftstack("diff", "HEAD~1", "HEAD", "stacks/prod.yaml", env={"GRACE": "5s", "LOT": KEY})
+    assert known.code == 0, known.said
+    assert KEY not in known.said
+    assert '"${LOT}"' in known.out

@@ -116,3 +116,29 @@ def test_no_bad_file_breaks_a_format_or_shows_a_secret_in_it(machine: Machine, f
         SarifLog.model_validate_json(done.out)
         found = {result["ruleId"] for result in json.loads(done.out)["runs"][0]["results"]}
         assert bad.rules() - found <= {"variable-encoding"}
+
+
+_VARIABLES = (
+    "network: testnet\nconnectors:\n  bf:\n    type: binancefutures\n    config:\n"
+    "      stream_url: wss://fstream.binancefuture.com/ws\n      api_url: https://testnet.binancefuture.com\n"
+    '      order_prefix: "${PREFIX}"\n      api_key: "${KEY}"\n      secret: "${SECRET:?ask Ann}"\n'
+    'bots:\n  mm: {command: ["${BOT}"], cwd: "${DIR}", depends_on: [bf], stop: {grace: "${GRACE:-1s}"}}\n'
+)
+
+
+def test_anywhere_variables_need_not_be_set_and_all_else_is_judged(machine: Machine) -> None:
+    machine.file.write_text(_VARIABLES)
+    unset = machine.hftstack("validate", "s.yaml")
+    assert (unset.code, unset.err.count("[variable-unset]")) == (3, 5)
+    for form in ("text", "json", "sarif", "github"):
+        done = machine.hftstack("validate", "s.yaml", "--anywhere", "--format", form)
+        assert (done.code, done.err) == (0, ""), done.said
+
+    machine.file.write_text(_VARIABLES.replace("testnet.binancefuture.com", "fapi.binance.com"))
+    done = machine.hftstack("validate", "s.yaml", "--anywhere")
+    assert (done.code, "fapi.binance.com is mainnet" in done.err) == (3, True)
+    machine.file.write_text(_VARIABLES.replace("${GRACE:-1s}", "${GRACE}"))
+    done = machine.hftstack("validate", "s.yaml", "--anywhere")
+    assert (done.code, done.err.count("the variable GRACE is not set, and its value is needed here")) == (3, 1)
+    assert "1 error." in done.err
+    assert machine.hftstack("validate", "s.yaml", "--anywhere", env={"GRACE": "5s"}).code == 0
