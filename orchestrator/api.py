@@ -211,6 +211,7 @@ class Stack:
             home,
             environ=self._environ,
             build=self._builder(progress) if build else None,
+            only=names or None,
             locked=locked,
             until_logout=until_logout,
         )

@@ -81,6 +81,7 @@ def command(
         home,
         environ=os.environ,
         build=None if no_build else _build,
+        only=units or None,
         until_logout=until_logout,
         locked=locked,
     )

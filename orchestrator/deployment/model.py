@@ -13,6 +13,10 @@ FORMAT: Final = 2
 """Version of the encoded form; a supervisor refuses what it does not know. Whoever adds a key to it counts up."""
 
 
+UNREAD: Final = "unread"
+"""Stands for the digest of a config whose secrets were not read, so that it is nowhere: only `up` can render it."""
+
+
 class Kind(StrEnum):
     """What a unit is to the stack."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from orchestrator.deployment.model import Deployment
 
@@ -36,6 +36,18 @@ def narrowed(old: Deployment | None, new: Deployment, chosen: Collection[str]) -
     order = _in_order({name: [edge.unit for edge in unit.depends_on] for name, unit in units.items()}, new.file)
     ordered = tuple(units[name] for name in order)
     return replace(new, units=ordered, sources=origin.sources, inherited=origin.inherited)
+
+
+def needed(edges: Mapping[str, Sequence[str]], names: Iterable[str]) -> tuple[str, ...]:
+    """Return `names` and all that one of them hangs on by `edges`, directly or not, in the order of `edges`."""
+    found = set(names)
+    queue = list(found)
+    while queue:
+        for other in edges[queue.pop()]:
+            if other not in found:
+                found.add(other)
+                queue.append(other)
+    return tuple(name for name in edges if name in found)
 
 
 def _in_order(edges: dict[str, list[str]], file: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.deployment.changes import UNBUILT
 from orchestrator.deployment.plan import Blackout
 from orchestrator.engine.effect import effect
-from orchestrator.engine.preparation import refuse_another
+from orchestrator.engine.preparation import refuse_another, scope_of
 from orchestrator.errors import HftstackError
 from orchestrator.observe import gaps
 from orchestrator.resolve import build_request, expected, resolve
@@ -55,7 +55,8 @@ def planned(
     request = None if build is None else build_request(stack, home=home)
     binaries = expected(stack, home=home) if build is None or request is None else build(request)
     configs = Configs(home.configs)
-    deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
+    scope = scope_of(stack, home, only)
+    deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs, scope=scope)
     notes = [*_unbuilt(deployment, binaries, asked=build is not None), *map(ignored, stack.ignored)]
     latched = halt.latched(home)
     if latched is not None:

@@ -17,10 +17,11 @@ from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
 from orchestrator.resolve.configs import Configs
-from orchestrator.supervise import halt, lock
+from orchestrator.resolve.scope import Scope
+from orchestrator.supervise import halt, lock, records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.homes import Home, StackHome
@@ -75,6 +76,7 @@ def prepare(
     *,
     environ: Mapping[str, str],
     build: Callable[[BuildRequest], BuildResult] | None,
+    only: Sequence[str] | None = None,
     until_logout: bool = False,
     locked: bool = False,
 ) -> Preparation:
@@ -85,6 +87,7 @@ def prepare(
         home: what `claim` returned.
         environ: the caller's environment.
         build: does what `orchestrator.build.ensure` does; None takes the binaries of an earlier build.
+        only: the units that are to be brought in: others' secrets are not read; None for all.
         until_logout: the channels need not survive this user's logout.
         locked: refuse what differs from the lock beside the stack file.
 
@@ -102,9 +105,24 @@ def prepare(
         refuse_unlocked(stack, home, environ=environ, binaries=binaries, built=build is not None)
     refuse_mute(binaries, environ=environ)
     configs = Configs(home.configs)
-    deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs)
+    scope = scope_of(stack, home, only)
+    deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs, scope=scope)
     warnings = _preflight(deployment, home, environ, until_logout=until_logout)
     return Preparation(stack, home, binaries, deployment, configs, warnings, by.result())
+
+
+def scope_of(stack: Stack, home: StackHome, only: Sequence[str] | None) -> Scope | None:
+    """Return which units' secrets are read for an `up` of the units `only`, None for all.
+
+    All are, where processes run of which no record tells what they were started from.
+    """
+    if only is None:
+        return None
+    try:
+        deployed = records.read_deployment(home.deployment)
+    except RefusedError:
+        return None
+    return None if deployed is None and living(home) else Scope.of(stack, only, deployed)
 
 
 def render(preparation: Preparation) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
-from orchestrator.deployment.model import File
+from orchestrator.deployment.model import UNREAD, File
 from orchestrator.errors import RefusedError
 from orchestrator.resolve.error import ResolveError
 
@@ -37,6 +37,10 @@ class Configs:
     def secret(self, name: str, content: bytes, digest: str) -> File:
         """Keep a config that holds secrets, by a digest that tells nothing of them."""
         return self._file(name, content, digest)
+
+    def unread(self, name: str) -> File:
+        """Return what stands for a config whose secrets are not read; it is not written."""
+        return File(str(self.folder / f"{name}-{UNREAD}.toml"), UNREAD)
 
     def kept(self, path: str) -> bytes | None:
         """Return the content that is to lie at a path, None for one of which nothing is known."""

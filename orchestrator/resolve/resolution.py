@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.channel.location import Location
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Endpoint
+    from orchestrator.resolve.scope import Scope
     from orchestrator.stack.model import Stack
 
 
@@ -36,6 +37,7 @@ def resolve(
     environ: Mapping[str, str],
     configs: Configs | None = None,
     secrets: bool = True,
+    scope: Scope | None = None,
     commands: Commands | None = None,
 ) -> Deployment:
     """Resolve a loaded stack. Nothing is written but, the first time, the home's key.
@@ -47,6 +49,8 @@ def resolve(
         environ: the caller's environment: its PATH finds programs, and units inherit a few of its variables.
         configs: takes the configs, for its caller to write; they lie in `home.configs`.
         secrets: whether secrets are read. Without it configs are known as they are written, for who has no secrets.
+        scope: the units whose secrets are read, None for all; the others have the config that they are deployed with
+            if it is as the file says, else one that is nowhere.
         commands: finds programs, by default on this machine.
 
     Raises:
@@ -59,8 +63,8 @@ def resolve(
     """
     locations = {name: locate_own(unit.cwd, modern=unit.type == SIM) for name, unit in stack.connectors.items()}
     configs = Configs(home.configs) if configs is None else configs
-    vault = Vault(stack, environ, home.home)
-    confidential = vault.rendered() if secrets else {}
+    vault = Vault(stack, environ, home.home, scope=scope)
+    confidential, left = vault.rendered() if secrets else ({}, {})
     commands = Commands(environ.get("PATH", "")) if commands is None else commands
     programs = Programs(commands, binaries)
     hooks = HookPrograms(commands, stack.file.parent, environ)
@@ -80,6 +84,8 @@ def resolve(
                 config=(
                     configs.secret(name, confidential[name], vault.digest(confidential[name]))
                     if name in confidential
+                    else left[name] or configs.unread(name)
+                    if name in left
                     else _config(stack, name, configs)
                 ),
                 confidential=_is_confidential(stack, name),

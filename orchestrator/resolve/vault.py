@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from orchestrator.deployment.homes import Home
-    from orchestrator.stack.model import Stack
+    from orchestrator.deployment.model import File
+    from orchestrator.resolve.scope import Left, Scope
+    from orchestrator.stack.model import Bot, Service, Stack
 
 PATIENCE: Final = 10.0
 """Seconds that a command may take."""
@@ -32,14 +34,24 @@ class Vault:
         stack: declares them.
         environ: the caller's environment, for variables, commands and credentials.
         home: its key makes the digests of what holds a secret.
+        scope: the units whose secrets are read; None for all.
         patience: seconds that a command may take.
     """
 
-    def __init__(self, stack: Stack, environ: Mapping[str, str], home: Home, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        environ: Mapping[str, str],
+        home: Home,
+        *,
+        scope: Scope | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
         self._stack = stack
         self._environ = environ
         self._home = home
         self._patience = patience
+        self._scope = scope
         self._values: dict[str, str] = {}
 
     def _read(self, names: Iterable[str]) -> None:
@@ -57,23 +69,36 @@ class Vault:
         if errors:
             raise ResolveError.of(errors)
 
-    def rendered(self) -> dict[str, bytes]:
+    def rendered(self) -> tuple[dict[str, bytes], dict[str, File | None]]:
         """Return the TOML of each unit whose config refers to secrets, with their values in it.
+
+        And, by the other units with such a config, those that are not in the scope, the file that it is deployed as,
+        None where none is the same.
 
         Raises:
             ResolveError: a secret cannot be had; shows all of them.
             StackError: with the values in it a config breaks a rule of the stack file.
         """
-        tables = {name: table for name, table in _tables(self._stack) if templates.names(table)}
-        self._read(needed(self._stack))
+        tables: dict[str, dict[str, object]] = {}
+        left: dict[str, Left] = {}
+        for name, unit, table in _tables(self._stack):
+            if not templates.names(table):
+                continue
+            if self._scope is None or name in self._scope.names:
+                tables[name] = table
+            else:
+                left[name] = self._scope.left(name, unit, table)
+        self._read(secret for table in tables.values() for secret in templates.names(table))
         texts = {
             name: configs.rendered({key: templates.filled(value, self._values) for key, value in table.items()})
             for name, table in tables.items()
         }
-        # The very text that the connector will parse: what it would choke on, and print, is found here.
+        # The very text that the connector will parse: what it would choke on, and print, is found here. Beside what
+        # the others are deployed with, for a key may be theirs too.
         if texts:
-            self._stack.check_filled({name: tomllib.loads(text.decode()) for name, text in texts.items()})
-        return texts
+            known = {name: other.table for name, other in left.items()}
+            self._stack.check_filled(known | {name: tomllib.loads(text.decode()) for name, text in texts.items()})
+        return texts, {name: other.file for name, other in left.items()}
 
     def digest(self, content: bytes) -> str:
         """Return what tells content that may hold secrets from other content, and nothing of what it holds.
@@ -85,11 +110,11 @@ class Vault:
 
 def needed(stack: Stack) -> tuple[str, ...]:
     """Return the secrets that something which is started refers to, sorted."""
-    return tuple(sorted({name for _, table in _tables(stack) for name in templates.names(table)}))
+    return tuple(sorted({name for _, _, table in _tables(stack) for name in templates.names(table)}))
 
 
-def _tables(stack: Stack) -> Iterator[tuple[str, dict[str, object]]]:
+def _tables(stack: Stack) -> Iterator[tuple[str, Connector | Service | Bot, dict[str, object]]]:
     for _, name, unit in stack.units():
         config = stack.config(name)
         if config is not None and not (isinstance(unit, Connector) and unit.external):
-            yield name, dict(config.table)
+            yield name, unit, dict(config.table)

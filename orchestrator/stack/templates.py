@@ -89,3 +89,16 @@ def filled(value: object, values: Mapping[str, str]) -> object:
     if isinstance(value, list):
         return [filled(item, values) for item in value]
     return value
+
+
+def taken(value: object, other: object) -> object:
+    """Return data whose templates are the texts that stand at their places in `other`, where it has some."""
+    if isinstance(value, Template):
+        return other if isinstance(other, str) else value
+    if isinstance(value, dict):
+        there = other if isinstance(other, dict) else {}
+        return {key: taken(item, there.get(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        items = other if isinstance(other, list) and len(other) == len(value) else [None] * len(value)
+        return [taken(item, there) for item, there in zip(value, items, strict=True)]
+    return value

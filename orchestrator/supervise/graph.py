@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.deployment import partial
 from orchestrator.deployment.diff import needs_restart
 from orchestrator.deployment.model import Kind, OnLimit, OnRestart, reaches
 from orchestrator.supervise import external
@@ -420,14 +421,7 @@ def _want(turn: _Turn, names: tuple[str, ...]) -> None:
 
 def needed(specs: Mapping[str, UnitSpec], names: Iterable[str]) -> tuple[str, ...]:
     """Return `names` and every unit that one of them depends on, directly or not, in the order of `specs`."""
-    found = set(names)
-    queue = list(found)
-    while queue:
-        for edge in edges_of(specs[queue.pop()]):
-            if edge.unit not in found:
-                found.add(edge.unit)
-                queue.append(edge.unit)
-    return tuple(name for name in specs if name in found)
+    return partial.needed({name: [edge.unit for edge in edges_of(spec)] for name, spec in specs.items()}, names)
 
 
 def below(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:

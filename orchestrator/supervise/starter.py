@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.channel.repair import repair
 from orchestrator.channel.view import SHARED_MEMORY
-from orchestrator.deployment.model import Kind
+from orchestrator.deployment.model import UNREAD, Kind
 from orchestrator.supervise import configs, logroom, watch
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import digest
@@ -75,6 +75,10 @@ class Starter:
         room.
         """
         for path in configs.missing([spec]):
+            if any(file.path == path and file.sha256 == UNREAD for file in spec.files):
+                raise RefusedSpawnError(
+                    f"its secrets were not read when other units were brought in: `hftstack up FILE {name}` reads them"
+                )
             raise RefusedSpawnError(
                 f"its config is gone, {path}: a reboot or a logout empties that folder; `hftstack up FILE` renders it "
                 "again"

@@ -187,3 +187,37 @@ def test_a_stopped_unit_keeps_its_config_and_starts_again_without_its_secrets(ma
     assert machine.hftstack("start", "mm").code == 0
     assert machine.units()["bf"]["state"] == "up"
     machine.down()
+
+
+def test_up_of_some_units_reads_their_secrets_alone(machine: Machine) -> None:
+    def write(rate: int) -> None:
+        machine.write(
+            secrets={"bf_key": {"env": "BF"}, "by_key": {"env": "BY"}},
+            connectors={
+                "bf": {"type": "sim", "config": {"symbols": ["${secret:bf_key}"], "rate": rate}},
+                "by": {"type": "sim", "config": {"symbols": ["${secret:by_key}"]}},
+            },
+        )
+
+    write(50)
+    bf, by = {"BF": _SECRETS["KEY"]}, {"BY": _SECRETS["FILE"]}
+    assert machine.hftstack("up", machine.file, "by").code == 3
+    assert machine.hftstack("plan", machine.file, "by", env=by).code == 0
+    assert machine.hftstack("up", machine.file, "by", env=by).code == 0
+    assert _found_on_disk(machine) == {_config(machine, "by")}
+    started = machine.hftstack("start", "bf")
+    assert started.code == 5
+    assert "its secrets were not read when other units were brought in: `hftstack up FILE bf` reads them" in started.err
+
+    pid = machine.pids()["by"]
+    assert machine.hftstack("up", machine.file, "bf", env=bf).code == 0
+    assert _found_on_disk(machine) == {_config(machine, "bf"), _config(machine, "by")}
+    assert machine.pids()["by"] == pid
+    assert machine.hftstack("plan", machine.file, "--exit-code", env={**bf, **by}).code == 0
+    write(60)
+    assert machine.hftstack("up", machine.file, "bf", env=bf).code == 0
+    assert machine.pids()["by"] == pid
+    assert machine.status()["units"]
+    assert "has changed since" not in machine.hftstack("status").said
+    machine.down()
+    assert _found_on_disk(machine) == set()

@@ -15,6 +15,7 @@ from orchestrator.deployment import codec
 from orchestrator.errors import RefusedError, StackError
 from orchestrator.resolve import ResolveError
 from orchestrator.resolve.configs import Configs
+from orchestrator.resolve.scope import Scope
 
 if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment
@@ -50,12 +51,20 @@ def sim(desk: Desk) -> Desk:
     return desk
 
 
-def _resolved(desk: Desk, *, secrets: bool = True) -> Deployment:
+def _resolved(
+    desk: Desk, *, secrets: bool = True, only: tuple[str, ...] | None = None, deployed: Deployment | None = None
+) -> Deployment:
     stack = venue.load(desk.folder / "desk.yaml", desk.environ)
     configs = Configs(desk.home.configs)
     built = desk.built(CONNECTOR)
     deployment = resolve.resolve(
-        stack, home=desk.home, binaries=built, environ=desk.environ, configs=configs, secrets=secrets
+        stack,
+        home=desk.home,
+        binaries=built,
+        environ=desk.environ,
+        configs=configs,
+        secrets=secrets,
+        scope=None if only is None else Scope.of(stack, only, deployed),
     )
     configs.write()
     return deployment
@@ -155,6 +164,39 @@ def test_all_secrets_that_cannot_be_had_are_told_at_once_with_their_places(sim: 
     assert caught.value.exit_code == 3
 
 
+def test_the_secrets_of_units_that_are_not_brought_in_are_not_read(sim: Desk) -> None:
+    object.__setattr__(sim, "environ", {key: value for key, value in sim.environ.items() if key != "BINANCE_KEY"})
+    deployment = _resolved(sim, only=("three",))
+
+    assert not (sim.folder / "called").exists()
+    assert _symbols(deployment, "three") == ["${secret:key}"]
+    for name in ("one", "two", "mm"):
+        (file,) = deployment.unit(name).files
+        assert (file.sha256, Path(file.path).name, Path(file.path).exists()) == ("unread", f"{name}-unread.toml", False)
+
+
+def test_those_of_what_they_need_are_read_too(sim: Desk) -> None:
+    deployment = _resolved(sim, only=("mm",))
+
+    assert _symbols(deployment, "one") == [f"a-hush-{ODD}", "seen-value"]
+    assert [name for name in ("one", "two", "three", "mm") if deployment.unit(name).files[0].sha256 == "unread"] == [
+        "two"
+    ]
+
+
+def test_a_unit_that_is_not_brought_in_is_as_it_is_deployed_unless_its_config_says_something_else(sim: Desk) -> None:
+    deployed = _resolved(sim)
+    object.__setattr__(sim, "environ", {key: value for key, value in sim.environ.items() if key != "BINANCE_KEY"})
+
+    assert _resolved(sim, only=("three",), deployed=deployed).units == deployed.units
+    sim.write("two.toml", 'symbols = ["${secret:key}", "ethusdt"]\n')
+    changed = _resolved(sim, only=("three",), deployed=deployed)
+    assert changed.unit("one") == deployed.unit("one")
+    assert changed.unit("two").files[0].sha256 == "unread"
+    Path(deployed.unit("one").files[0].path).unlink()
+    assert _resolved(sim, only=("three",), deployed=deployed).unit("one").files[0].sha256 == "unread"
+
+
 SPOT = """
 version: 1
 network: testnet
@@ -222,6 +264,21 @@ def test_what_is_filled_in_is_judged_by_the_rules_of_the_file_at_its_places(
     assert "hmac-secret" not in str(caught.value)
     assert "spot" not in "".join(d.message for d in found).replace("binancespot", "")
     assert list(desk.home.configs.iterdir()) == []
+
+
+def test_what_is_filled_in_is_judged_beside_what_the_others_are_deployed_with(desk: Desk) -> None:
+    desk.write("pem", PEM, 0o600)
+    deployed = _spot(desk)
+    environ = {key: value for key, value in desk.environ.items() if key != "KEY"} | {"OTHER": "spot-key"}
+    object.__setattr__(desk, "environ", environ)
+
+    with pytest.raises(StackError) as caught:
+        _resolved(desk, only=("st",), deployed=deployed)
+    assert [(Path(d.file).name, d.rule) for d in caught.value.diagnostics] == [("st.toml", "shared-prefix")]
+
+    desk.write("desk.yaml", SPOT.replace("type: binancespot\n", "type: other-spot\n", 1))
+    desk.write("st.toml", ST.replace('"ab"', '"b"'))
+    assert _resolved(desk, only=("st",), deployed=deployed).unit("sp").files[0].sha256 == "unread"
 
 
 def test_what_cargo_runs_does_not_see_the_variables_of_secrets(desk: Desk) -> None:
