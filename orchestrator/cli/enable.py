@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import arguments
+from orchestrator.cli import arguments, target
 from orchestrator.cli.stackfile import load
 from orchestrator.cli.verb import Verb
 
@@ -21,19 +21,35 @@ if TYPE_CHECKING:
 def command(file: Path, *, only_print: bool) -> int:
     """Install a stack as a service of systemd's, started at each boot: the machine's for root, else the user's own.
 
-    `systemctl stop` is an ordered down; a guardian or supervisor that dies leaves the units running, and the next
-    start takes them over. A service starts with the binaries of an earlier build, and with its file as it is then. It
-    has PATH and hftstack's own variables of this environment and no others. Nothing is started now.
-    """
-    from orchestrator.engine import service  # noqa: PLC0415 - help and completion need not pay
+    A stack that runs becomes the service's at once: its supervisor leaves, systemd's takes the units over as they run,
+    and none is touched. One that does not run is not started.
 
-    stack = load(file, service.environment(os.environ))
+    `systemctl stop` is an ordered down; a guardian or supervisor that dies leaves the units running, and the next
+    start takes them over. A service starts with the binaries of an earlier build, and with its file as it is then. Of
+    this environment it has what units inherit and hftstack's own variables, and no others.
+    """
+    from orchestrator.engine import handover, service  # noqa: PLC0415 - help and completion need not pay
+    from orchestrator.observe.unsupervised import living  # noqa: PLC0415
+
+    environ = service.environment(os.environ)
+    stack = load(file, environ)
     of = service.service(stack.name, os.environ, os.geteuid())
     content = service.text(stack, of, os.environ)
     if only_print:
         click.echo(content, nl=False)
         return 0
     service.refuse_logout(of, os.geteuid())
+    home = target.home().stack(stack.name)
+    runs = bool(living(home))
+    if runs:
+        handover.refuse_changes(stack, home, environ)
     service.install(of, content)
-    click.echo(f"{stack.name}  wrote {of.file}, enabled.  {' '.join(of.systemctl)} start {of.unit}")
+    manager = " ".join(of.systemctl)
+    if not runs:
+        click.echo(f"{stack.name}  wrote {of.file}, enabled.  {manager} start {of.unit}")
+    elif handover.is_managed(of, home):
+        click.echo(f"{stack.name}  wrote {of.file}, enabled; it runs as that service")
+    else:
+        handover.hand_over(of, home, os.environ)
+        click.echo(f"{stack.name}  wrote {of.file}, enabled; systemd supervises it now, no unit was touched")
     return 0

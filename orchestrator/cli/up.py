@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @arguments.file_and_units
 @arguments.stack_option
 @click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
+@click.option("--take-over", is_flag=True, help="With --foreground: take units that run over as they are.")
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
 @click.option("--until-logout", is_flag=True, help="The channels may go with this user's logout.")
 @click.option("--locked", is_flag=True, help="Refuse what differs from the lock file, before anything is touched.")
@@ -44,6 +45,7 @@ def command(
     stack: str | None,
     *,
     foreground: bool,
+    take_over: bool,
     no_build: bool,
     until_logout: bool,
     locked: bool,
@@ -64,6 +66,10 @@ def command(
     if planned is not None and not names and stack is None:
         names = (planned.file,)
     file, units = arguments.file_of(names, stack)
+    if take_over:
+        if not foreground:
+            raise UsageError("--take-over goes with --foreground", hint="hftstack up takes over what runs, too")
+        ascent.take_over(file, target.home(), environ=os.environ)
     reviewed = None
     if planned is not None and plan_file is not None:
         if foreground or units:

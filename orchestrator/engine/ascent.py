@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec, planfile
@@ -9,14 +10,17 @@ from orchestrator.engine.connection import asked, connect, launch
 from orchestrator.engine.effect import effect
 from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
+from orchestrator.observe import selection
+from orchestrator.observe.unsupervised import living
 from orchestrator.supervise import halt, lock, records
 from orchestrator.supervise.launch import become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.control.client import Client
-    from orchestrator.deployment.homes import StackHome
+    from orchestrator.deployment.homes import Home, StackHome
     from orchestrator.deployment.plan import Plan
     from orchestrator.engine.preparation import Preparation
 
@@ -104,13 +108,30 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
     """Become the stack's supervisor in the foreground. Raises RefusedError when it has one already."""
     home = preparation.home
     halt.refuse(home)
+    _refuse_supervised(home)
+    asked = json.dumps({"by": preparation.by, "plan": _plan(preparation, None)})
+    render(preparation)
+    path = home.runtime / "bring.json"
+    records.replace_file(path, records.seal(preparation.deployment), durable=False)
+    become(home, environ, "--deployment", str(path), "--asked", asked)
+
+
+def take_over(file: Path, home: Home, *, environ: Mapping[str, str]) -> None:
+    """Become the supervisor, in the foreground, of units that were started from a file and run on without one.
+
+    They are taken over as they run: what the file says by now, valid or not, is for the next `up`. Returns when none
+    of them runs. Raises RefusedError when the stack has a supervisor already.
+    """
+    found = selection.started_from(home, file)
+    if found is not None and living(found):
+        _refuse_supervised(found)
+        found.prepare()
+        become(found, environ)
+
+
+def _refuse_supervised(home: StackHome) -> None:
     pid = lock.holder(home.lock)
     if pid is not None:
         raise RefusedError(
             f"{home.name} is supervised already, by pid {pid}", hint="`hftstack up` without --foreground changes it"
         )
-    plan = _plan(preparation, None)
-    render(preparation)
-    path = home.runtime / "bring.json"
-    records.replace_file(path, records.seal(preparation.deployment), durable=False)
-    become(home, environ, path, preparation.by, plan)

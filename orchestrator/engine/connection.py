@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orchestrator.control.client import Client, NotSupervisedError
@@ -24,6 +25,9 @@ _BETWEEN: Final = 0.005
 ATTEMPTS: Final = 5
 """Supervisors that are started or asked in a row when each leaves before it has done anything."""
 
+_RUNTIME_DIRS: Final = Path("/run/user")
+"""Where logind makes a user's (pam_systemd(8)); a shell that was not logged in through it knows nothing of that."""
+
 
 def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
     """Return a connection to the stack's supervisor; None when it has none.
@@ -39,13 +43,24 @@ def connect(stack: StackHome, *, timeout: float = 5.0) -> Client | None:
             if lock.holder(stack.lock) is None and lock.holder(stack.guardian_lock) is None:
                 return None
             if time.monotonic() > until:
-                pid = lock.holder(stack.lock)
-                raise RefusedError(
-                    f"{stack.name} is supervised by pid {pid}, which cannot be reached: its socket is gone or it hangs",
-                    where=str(stack.socket),
-                    hint=f"kill -TERM {pid} stops the stack in order; kill -KILL {pid} leaves it running for `up`",
-                ) from None
+                raise _unreachable(stack) from None
         time.sleep(_BETWEEN)
+
+
+def _unreachable(stack: StackHome) -> RefusedError:
+    pid = lock.holder(stack.lock)
+    logged_in = _RUNTIME_DIRS / str(os.geteuid())
+    if (logged_in / "hftstack" / stack.name / stack.socket.name).exists():
+        return RefusedError(
+            f"{stack.name} is supervised by pid {pid}, whose socket is in {logged_in}, not where this shell looks",
+            where=str(stack.socket),
+            hint=f"export XDG_RUNTIME_DIR={logged_in}",
+        )
+    return RefusedError(
+        f"{stack.name} is supervised by pid {pid}, which cannot be reached: its socket is gone or it hangs",
+        where=str(stack.socket),
+        hint=f"kill -TERM {pid} stops the stack in order; kill -KILL {pid} leaves it running for `up`",
+    )
 
 
 def reach(stack: StackHome, *, timeout: float = 5.0) -> Client:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.resolve.environment import INHERITED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.stack.model import Stack
 
-_CARRIED: Final = ("PATH", "LANG", "XDG_STATE_HOME", "HFTSTACK_HOME", "HFTBACKTEST_ROOT")
-"""What a service has of the environment it was installed from; the file is for all to read, so nothing else."""
+_OWN: Final = ("XDG_STATE_HOME", "HFTSTACK_HOME", "HFTBACKTEST_ROOT")
+"""What a service has of the environment it was installed from, besides what units inherit: an `up` from there finds
+nothing to change. The file is for all to read, so nothing else."""
 
 _RESERVE: Final = 30.0
 """Seconds beyond all graces that an ordered down may take."""
@@ -46,6 +48,8 @@ TimeoutStopSec={stop:.0f}
 TimeoutStartSec=infinity
 # a guardian that dies leaves the units running; the next start takes them over
 KillMode=process
+# units that ran before it did are moved into its control group
+Delegate=yes
 WatchdogSec=30
 Restart=always
 RestartSec=1
@@ -91,7 +95,7 @@ def service(name: str, environ: Mapping[str, str], uid: int) -> Service:
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a service has of the environment it is installed from."""
-    return {key: environ[key] for key in _CARRIED if environ.get(key)}
+    return {key: environ[key] for key in (*INHERITED, *_OWN) if key in environ}
 
 
 def text(stack: Stack, of: Service, environ: Mapping[str, str]) -> str:
@@ -106,14 +110,18 @@ def text(stack: Stack, of: Service, environ: Mapping[str, str]) -> str:
     credentials = sorted({secret.credential for secret in stack.secrets.values() if secret.credential is not None})
     return _TEXT.format(
         name=stack.name,
-        start=" ".join(map(_quoted, [*program(), "up", "--foreground", "--no-build", str(stack.file)])),
-        environment="\n".join(
-            f"Environment={_quoted(f'{key}={value}', is_command=False)}" for key, value in environment(environ).items()
-        ),
+        start=" ".join(map(_quoted, [*program(), "up", "--foreground", "--take-over", "--no-build", str(stack.file)])),
+        environment="\n".join(_environment_lines(environment(environ))),
         credentials="".join(f"LoadCredential={name}\n" for name in credentials),
         stop=_longest_stop(stack),
         target="multi-user.target" if of.is_system else "default.target",
     )
+
+
+def _environment_lines(carried: Mapping[str, str]) -> list[str]:
+    unset = [key for key in INHERITED if key not in carried]
+    lines = [f"Environment={_quoted(f'{key}={value}', is_command=False)}" for key, value in carried.items()]
+    return [*lines, f"UnsetEnvironment={' '.join(unset)}"] if unset else lines
 
 
 def program() -> list[str]:
@@ -159,19 +167,26 @@ def install(of: Service, content: str) -> None:
         made.replace(of.file)
     except OSError as error:
         raise RefusedError(f"cannot write the unit file: {error.strerror}", where=str(of.file)) from None
-    _systemctl(of, "daemon-reload")
-    _systemctl(of, "enable", of.unit)
+    systemctl(of, "daemon-reload")
+    systemctl(of, "enable", of.unit)
 
 
-def remove(of: Service) -> bool:
-    """Have it started no more, and remove the unit file; what runs runs on. Returns whether there was one."""
+def is_installed(of: Service) -> bool:
+    """Tell whether there is a unit file. Raises RefusedError without a systemd."""
     _need_systemctl()
-    if not of.file.exists():
-        return False
-    _systemctl(of, "disable", of.unit)
+    return of.file.exists()
+
+
+def remove(of: Service) -> None:
+    """Have it started no more, and remove the unit file."""
+    systemctl(of, "disable", of.unit)
     of.file.unlink(missing_ok=True)
-    _systemctl(of, "daemon-reload")
-    return True
+    systemctl(of, "daemon-reload")
+
+
+def main_pid(of: Service) -> int:
+    """Return the pid of the service's main process, a guardian; 0 while it does not run, or is not known."""
+    return int(systemctl(of, "show", "--property=MainPID", "--value", of.unit).strip() or 0)
 
 
 def _need_systemctl() -> None:
@@ -179,9 +194,11 @@ def _need_systemctl() -> None:
         raise RefusedError("there is no systemctl: this machine has no systemd", hint="--print shows the unit file")
 
 
-def _systemctl(of: Service, *words: str) -> None:
+def systemctl(of: Service, *words: str) -> str:
+    """Ask the service's manager; returns what it says. Raises HftstackError with its own words when it fails."""
     done = subprocess.run([*of.systemctl, *words], check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise HftstackError(
             f"{' '.join([*of.systemctl, *words])} failed", detail=done.stderr.strip() or None, where=str(of.file)
         )
+    return done.stdout

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import lock
@@ -98,15 +97,9 @@ def _comes(home: StackHome, until: float) -> bool:
     return False
 
 
-def become(
-    home: StackHome, environ: Mapping[str, str], deployment: Path, by: Mapping[str, Any], plan: str | None
-) -> NoReturn:
-    """Replace this process by a supervisor in the foreground that brings a deployment in at once.
-
-    The journal has it `by` whom, and the digest of the plan.
-    """
-    asked = json.dumps({"by": by, "plan": plan})
-    words = command(home, "--foreground", "--deployment", str(deployment), "--asked", asked)
+def become(home: StackHome, environ: Mapping[str, str], *arguments: str) -> NoReturn:
+    """Replace this process by a guardian in the foreground; `arguments` are its first supervisor's."""
+    words = command(home, "--foreground", *arguments)
     os.chdir("/")
     sys.stdout.flush()
     sys.stderr.flush()

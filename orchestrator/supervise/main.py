@@ -121,7 +121,7 @@ async def _run(
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     supervisor.begin(hold=options.hold or brought is not None)
     await supervisor.swept()
-    server = await listen(home.socket, {**operations.methods(), "upgrade": ward.upgrade})
+    server = await listen(home.socket, {**operations.methods(), **ward.methods()})
     ward.begin()
     if supervisor.graph.halted is not None:
         operations.obey()

@@ -14,7 +14,7 @@ from orchestrator.supervise.launch import command
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.control.server import Connection
+    from orchestrator.control.server import Connection, Handler
     from orchestrator.deployment.homes import StackHome
     from orchestrator.supervise.guardian import Guarded
     from orchestrator.supervise.operations import Operations
@@ -45,6 +45,7 @@ class Ward:
         self._rest = b""
         self._orphaned = False
         self._renewal: list[str] | None = None
+        self._handed_over = False
         supervisor.guarded_by(guarded.pid, self.release)
         operations.brought_in = self._begun
 
@@ -56,6 +57,10 @@ class Ward:
     def _begun(self) -> None:
         self._arguments = later(self._arguments)
         self._say("begun")
+
+    def methods(self) -> dict[str, Handler]:
+        """Return the methods by name, as they are called on the socket."""
+        return {"upgrade": self.upgrade, "hand_over": self.hand_over}
 
     def release(self, pid: int) -> None:
         """Let the guardian reap a zombie: its end has been acted upon."""
@@ -98,9 +103,26 @@ class Ward:
         self._operations.leave.set()
         return {"pid": os.getpid()}
 
+    async def hand_over(self, _: Connection, params: dict[str, Any]) -> dict[str, Any]:
+        """Leave, and the guardian with us, for a supervisor that somebody else starts; no unit is touched.
+
+        Params: `to`, who that is. Raises RefusedError while an `up` or a `down` is under way.
+        """
+        to = params.get("to")
+        if not isinstance(to, str):
+            raise UsageError("hand_over needs to know to whom")
+        if not self._operations.is_idle:
+            raise RefusedError(f"{self._supervisor.stack} is being changed", hint="wait for the other command to end")
+        self._supervisor.note(None, "handed-over", f"to {to}")
+        self._handed_over = True
+        self._operations.leave.set()
+        return {"pid": os.getpid()}
+
     @property
     def is_followed(self) -> bool:
         """Tell whether another supervisor comes after this one, for the units that run or for none."""
+        if self._handed_over:
+            return True
         return self._renewal is not None or (self._orphaned and bool(self._supervisor.pids()))
 
     def _take_over(self) -> None:

@@ -39,7 +39,7 @@ def test_the_unit_file_keeps_the_promises_of_the_supervisor(tmp_path: Path) -> N
     assert {"Type=notify", "NotifyAccess=all", "KillMode=process", "Restart=always", "WatchdogSec=30"} <= set(lines)
     assert "TimeoutStopSec=127" in lines  # both graces, and a reserve
     assert "RestartPreventExitStatus=0 2 3 7" in lines  # `hftstack down` stays down
-    assert f"ExecStart={' '.join(service.program())} up --foreground --no-build {tmp_path}/s.yaml" in lines
+    assert f"ExecStart={' '.join(service.program())} up --foreground --take-over --no-build {tmp_path}/s.yaml" in lines
     assert "WantedBy=multi-user.target" in lines
 
 
@@ -59,12 +59,15 @@ def test_systemd_finds_nothing_wrong_with_it_even_on_a_path_full_of_its_own_sign
     assert 'Environment="HFTSTACK_HOME=/srv/it\'s %%n"' in content
 
 
-def test_a_service_has_of_the_environment_only_what_hftstack_needs(tmp_path: Path) -> None:
-    environ = {"PATH": "/bin", "HFTSTACK_HOME": "/srv/h", "BINANCE_KEY": "do-not-write", "HOME": "/root"}
+def test_a_service_has_of_the_environment_what_units_inherit_and_hftstacks_own_and_nothing_else(tmp_path: Path) -> None:
+    environ = {"PATH": "/bin", "HFTSTACK_HOME": "/srv/h", "BINANCE_KEY": "do-not-write", "HOME": "/root", "TZ": ""}
     content = service.text(_stack(tmp_path), _SYSTEM, environ)
-    assert [line for line in _lines(content) if line.startswith("Environment=")] == [
+    assert [line for line in _lines(content) if "Environment=" in line] == [
         "Environment=PATH=/bin",
+        "Environment=HOME=/root",
+        "Environment=TZ=",
         "Environment=HFTSTACK_HOME=/srv/h",
+        "UnsetEnvironment=USER LANG TMPDIR XDG_RUNTIME_DIR",  # systemd would set some of them itself
     ]
     assert "do-not-write" not in content
 

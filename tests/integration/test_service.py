@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator import venue
+from orchestrator.deployment.homes import locate
+from orchestrator.engine import handover
+from orchestrator.engine.service import Service, environment
+from orchestrator.errors import HftstackError, RefusedError
 from tests.children import until
-from tests.integration.harness import lives, pair
+from tests.integration.harness import HFTSTACK, lives, pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +35,7 @@ def manager(machine: Machine) -> Iterator[socket.socket]:
 def _start(machine: Machine, manager: socket.socket) -> Running:
     """Start the service as its manager does, and return when it is told READY."""
     env = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "30000000"}
-    running = machine.begin("up", "--foreground", "--no-build", machine.file, env=env)
+    running = machine.begin("up", "--foreground", "--take-over", "--no-build", machine.file, env=env)
     while b"READY=1" not in manager.recv(4096):
         assert lives(running.process.pid), running.told()
     return running
@@ -49,6 +55,7 @@ def test_a_supervisor_dies_with_its_guardian_under_a_service_manager_and_the_nex
     assert first.done().code == -signal.SIGKILL
     until(lambda: not lives(supervisor))
     assert all(pid is not None and lives(pid) for pid in before.values())
+    machine.file.write_text("half of an edit: [", encoding="utf-8")  # it is for the next `up`, not for who takes over
     second = _start(machine, manager)
     machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["bf"]["level"] == "fresh")
     assert machine.pids() == before
@@ -61,5 +68,103 @@ def test_enable_shows_the_unit_file_and_installs_nothing(machine: Machine) -> No
     machine.write(pair())
     done = machine.hftstack("enable", machine.file, "--print")
     assert done.code == 0, done.said
-    assert f"up --foreground --no-build {machine.file}" in done.out
+    assert f"up --foreground --take-over --no-build {machine.file}" in done.out
     assert f"Environment=HFTSTACK_HOME={machine.home}" in done.out
+
+
+def test_take_over_is_for_a_supervisor_in_the_foreground(machine: Machine) -> None:
+    machine.write(pair())
+    done = machine.hftstack("up", "--take-over", machine.file)
+    assert done.code == 2, done.said
+    assert "--foreground" in done.err
+
+
+_SYSTEMCTL = """\
+[ "$1" = --user ] && shift
+case $1 in
+    start) {start} >/dev/null 2>&1 & echo $! >{folder}/main ;;
+    show) kill -0 "$(cat {folder}/main)" 2>/dev/null && cat {folder}/main || echo 0 ;;
+esac
+"""
+"""What of systemctl(1) a hand-over needs; its service has a guardian of ours, as systemd's would have."""
+
+
+class Manager:
+    """A service manager of the test's own: two programs on the PATH."""
+
+    def __init__(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.machine = machine
+        self.service = Service("s", is_system=True, folder=machine.folder)
+        bin_ = machine.folder / "bin"
+        bin_.mkdir()
+        words = ["setsid", *HFTSTACK, "up", "--foreground", "--take-over", "--no-build", str(machine.file)]
+        machine.script("bin/systemctl", _SYSTEMCTL.format(start=shlex.join(words), folder=machine.folder))
+        machine.script("bin/busctl", f'echo "$@" >{machine.folder}/moved')
+        monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+        for key, value in machine.environ().items():
+            monkeypatch.setenv(key, value)
+        self.home = locate(os.environ).stack("s")
+
+    def hand_over(self) -> None:
+        handover.hand_over(self.service, self.home, os.environ)
+
+    def moved(self) -> set[str]:
+        """Return the pids that were to be moved into the service's control group."""
+        return set((self.machine.folder / "moved").read_text(encoding="utf-8").split()[9:])
+
+
+@pytest.fixture
+def systemd(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Manager:
+    return Manager(machine, monkeypatch)
+
+
+def test_a_stack_that_runs_becomes_systemds_and_its_own_again_and_no_unit_is_touched(
+    machine: Machine, systemd: Manager
+) -> None:
+    machine.write(pair())
+    machine.up()
+    before, guardian = machine.pids(), machine.guardian()
+    assert not handover.is_managed(systemd.service, systemd.home)
+    systemd.hand_over()
+    assert handover.is_managed(systemd.service, systemd.home)
+    assert not lives(guardian)
+    machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["bf"]["level"] == "fresh")
+    assert machine.pids() == before
+    assert systemd.moved() == {str(pid) for pid in before.values()}
+    handover.take_back(systemd.home, os.environ)
+    assert not handover.is_managed(systemd.service, systemd.home)
+    machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["bf"]["level"] == "fresh")
+    assert machine.pids() == before
+    assert machine.happened("handed-over") == [None, None]
+    machine.down()
+
+
+def test_a_stack_that_systemd_does_not_take_over_is_supervised_as_before(machine: Machine, systemd: Manager) -> None:
+    machine.write(pair())
+    machine.up()
+    before = machine.pids()
+    machine.script("bin/systemctl", 'case $1 in start) echo "Job for s failed." >&2; exit 1 ;; show) echo 0 ;; esac')
+    with pytest.raises(HftstackError) as failed:
+        systemd.hand_over()
+    assert "no unit was touched" in failed.value.message
+    assert failed.value.detail == "Job for s failed."
+    machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["bf"]["level"] == "fresh")
+    assert machine.pids() == before
+    machine.down()
+
+
+def test_what_a_start_of_the_service_would_change_is_brought_up_first(machine: Machine, systemd: Manager) -> None:
+    machine.write(pair())
+    machine.up()
+    has = environment(os.environ)
+    stack = venue.load(machine.file, has)
+    changed = has | {"LANG": "eo.UTF-8"}
+    with pytest.raises(RefusedError) as refused:
+        handover.refuse_changes(stack, systemd.home, changed)
+    assert "bf: restarts" in refused.value.message
+    assert refused.value.hint is not None
+    assert f"hftstack up {machine.file}" in refused.value.hint
+    machine.up()
+    kept = machine.hftstack("plan", machine.file)
+    assert "nothing to change" in kept.out
+    machine.down()
