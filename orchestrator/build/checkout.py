@@ -59,6 +59,7 @@ def _clone(repository: Repository, folder: Path, environ: Mapping[str, str]) -> 
         git.run(temporary, "init", "--quiet", "--template=", environ=environ)
         _fetch(repository, temporary, environ)
         git.run(temporary, "checkout", "--quiet", "--detach", repository.commit, environ=environ)
+        _submodules(repository, temporary, environ)
         if not folder.exists():  # another one may have been quicker: its commit is the same
             temporary.rename(folder)
     except GitError as error:
@@ -88,6 +89,21 @@ def _fetch(repository: Repository, folder: Path, environ: Mapping[str, str]) -> 
         git.run(folder, "cat-file", "-e", f"{repository.commit}^{{commit}}", environ=environ)
     except GitError:
         raise GitError(f"no branch and no tag of it has the commit {repository.commit}") from None
+
+
+def _submodules(repository: Repository, folder: Path, environ: Mapping[str, str]) -> None:
+    """Fetch what the commit has as submodules, at the commits that it names; a remote source has none on this disk."""
+    if not (folder / ".gitmodules").is_file():
+        return
+    git.run(
+        folder, "remote", "add", "origin", repository.url, environ=environ
+    )  # submodules' URLs may be relative to it
+    words = ("submodule", "--quiet", "update", "--init", "--recursive")
+    is_remote = not repository.url.startswith(("/", "file:"))
+    try:
+        git.run(folder, *words, "--depth=1", environ=environ, remote=is_remote)
+    except GitError:
+        git.run(folder, *words, environ=environ, remote=is_remote)
 
 
 def _check(repository: Repository, folder: Path, environ: Mapping[str, str]) -> None:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 _SET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
     "LC_ALL": "C",
 }
-"""No question on the terminal, no write by who only looks, no transport that runs a command of a URL's (ext::)."""
+"""No question on the terminal, no write by who only looks."""
+
+_REMOTE: Final = "git:http:https:ssh"
+_ANY: Final = f"file:{_REMOTE}"
+"""Transports, none of which runs a command of a URL's (ext::)."""
 
 _PLAIN: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false")
 _OURS: Final = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
@@ -41,8 +44,8 @@ def program(environ: Mapping[str, str]) -> Path:
     return found
 
 
-def run(folder: Path, *words: str, environ: Mapping[str, str]) -> list[str]:
-    """Return what `git WORDS` prints in `folder`, by line.
+def run(folder: Path, *words: str, environ: Mapping[str, str], remote: bool = False) -> list[str]:
+    """Return what `git WORDS` prints in `folder`, by line; `remote`: it may read no repository on this disk.
 
     Raises:
         GitError: git failed.
@@ -52,7 +55,11 @@ def run(folder: Path, *words: str, environ: Mapping[str, str]) -> list[str]:
     out: list[str] = []
     err: list[str] = []
     code = child.run(
-        [program(environ), *_PLAIN, *words], cwd=folder, env=env | _SET, stdout=out.append, stderr=err.append
+        [program(environ), *_PLAIN, *words],
+        cwd=folder,
+        env=env | _SET | {"GIT_ALLOW_PROTOCOL": _REMOTE if remote else _ANY},
+        stdout=out.append,
+        stderr=err.append,
     )
     if code != 0:
         raise GitError("\n".join(line for line in err if line.strip()))

@@ -67,8 +67,8 @@ class Source(Part):
     path: FilePath | None = Field(None, description="The workspace's folder.", examples=["../hftbacktest"])
     git: GitUrl | None = Field(
         None,
-        description="Instead of `path`: a repository. It is cloned once into the home, at `rev`, and then used without "
-        "a network.",
+        description="Instead of `path`: a repository. It is cloned once into the home, at `rev` and with its "
+        "submodules, and then used without a network.",
         examples=["https://github.com/nkaz001/hftbacktest"],
     )
     rev: GitCommit | None = Field(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from dataclasses import dataclass, replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +67,11 @@ def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upstream:
     made.root.mkdir()
     made.git("init", "--quiet", "--initial-branch=main")
     return made
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def _git() -> str:
@@ -152,6 +160,76 @@ def test_a_checkout_that_was_changed_or_moved_is_refused_by_name(upstream: Upstr
 
     shutil.rmtree(folder / ".git")
     assert "is damaged" in upstream.refused(second)
+
+
+def _with_submodule(upstream: Upstream, url: str) -> tuple[Upstream, str]:
+    """Return a repository whose commit has a submodule `sub`, which has another one, and that commit."""
+    inner = replace(upstream, root=upstream.root.parent / "inner")
+    sub = replace(upstream, root=upstream.root.parent / "sub")
+    allowed = ("-c", "protocol.file.allow=always")
+    for each, text in ((inner, "innermost"), (sub, "inside")):
+        each.root.mkdir()
+        each.git("init", "--quiet", "--initial-branch=main")
+        each.commit(text)
+    sub.git(*allowed, "submodule", "--quiet", "add", "../inner", "inner")
+    pinned = sub.commit("with inner")
+    upstream.commit("one")
+    upstream.git(*allowed, "submodule", "--quiet", "add", str(sub.root), "sub")
+    upstream.git("config", "--file", ".gitmodules", "submodule.sub.url", url)
+    commit = upstream.commit("with sub")
+    sub.commit("later")
+    assert pinned in upstream.git("ls-tree", "HEAD", "sub")
+    return sub, commit
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_submodules_come_with_it_at_the_commits_that_it_names_and_are_held_to_them(
+    upstream: Upstream, scheme: str
+) -> None:
+    sub, commit = _with_submodule(upstream, "../sub")
+    folder = upstream.ensure(commit, f"{scheme}{upstream.root}")
+    for each in (upstream, sub, replace(upstream, root=upstream.root.parent / "inner")):
+        shutil.rmtree(each.root)
+
+    assert (folder / "sub" / "a").read_text() == "with inner"
+    assert (folder / "sub" / "inner" / "a").read_text() == "innermost"
+    assert upstream.ensure(commit, f"{scheme}{upstream.root}") == folder
+    (folder / "sub" / "a").write_text("mine")
+    assert "the checkout of the source was changed: sub" in upstream.refused(commit, f"{scheme}{upstream.root}")
+
+
+def test_a_submodule_that_cannot_be_had_is_told_and_nothing_is_kept(upstream: Upstream) -> None:
+    proof = upstream.root.parent / "proof"
+    for url, said in (("../gone", "gone"), (f"ext::touch {proof}", "not allowed")):
+        shutil.rmtree(upstream.root.parent / "sub", ignore_errors=True)
+        shutil.rmtree(upstream.root.parent / "inner", ignore_errors=True)
+        shutil.rmtree(upstream.root)
+        upstream.root.mkdir()
+        upstream.git("init", "--quiet", "--initial-branch=main")
+        _, commit = _with_submodule(upstream, url)
+        told = upstream.refused(commit)
+        assert "cannot clone the source" in told
+        assert said in told
+    assert not any(upstream.cache.glob("*/*"))
+    assert not proof.exists()
+
+
+def test_a_source_from_elsewhere_has_no_submodule_on_this_disk(upstream: Upstream) -> None:
+    sub, commit = _with_submodule(upstream, f"file://{upstream.root.parent}/sub")
+    upstream.git("update-server-info")
+    handler = partial(_Silent, directory=str(upstream.root / ".git"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            said = upstream.refused(commit, f"http://127.0.0.1:{server.server_port}/")
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert "transport 'file' not allowed" in said
+    assert sub.root.exists()
+    assert not any(upstream.cache.glob("*/*"))
 
 
 def test_a_build_is_of_the_commit_whatever_the_repository_holds_now(workspace: Workspace, upstream: Upstream) -> None:
