@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.ground import NOBODY, give
 from orchestrator.deployment.homes import locate
+from orchestrator.supervise import launch
 
 if TYPE_CHECKING:
     from bench.programs import Programs
@@ -79,6 +80,21 @@ class Hftstack:
         """Return the pid of a stack's supervisor."""
         found: dict[str, Any] = json.loads(self.run("status", stack, "--format", "json", allowed=(0, 5)).stdout)
         return int(found["supervisor"]["pid"])
+
+    def supervised(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a stack's supervisor on what is deployed, as a boot or a death of all does; returns its guardian."""
+        stack = self.stack(name)
+        stack.prepare()
+        with stack.supervisor_log.open("ab") as log:
+            return subprocess.Popen(
+                launch.command(stack),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=launch.environment(self.environ),
+                start_new_session=True,
+            )
 
     def journal(self, stack: str) -> list[Journaled]:
         """Return the stack's history."""

@@ -94,6 +94,29 @@ class S6(_Runscripts):
     install = "apt-get install s6"
 
 
+class _Folder(_Runscripts):
+    def commands(self) -> Sequence[Sequence[str]]:
+        """Return one supervisor of all, on the folder that has a folder for each program."""
+        super().commands()
+        return [(self._executable(), str(self.folder))]
+
+
+class Runsvdir(_Folder):
+    """runit: a runsvdir, which starts a runsv a program."""
+
+    name = "runit, runsvdir"
+    executable = "runsvdir"
+    install = Runit.install
+
+
+class S6Svscan(_Folder):
+    """s6: an s6-svscan, which starts an s6-supervise a program."""
+
+    name = "s6, s6-svscan"
+    executable = "s6-svscan"
+    install = S6.install
+
+
 class Dinit(Peer):
     """dinit, without its limit of restarts and its delay between them."""
 

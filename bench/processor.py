@@ -20,8 +20,17 @@ def ticks(pid: int) -> int:
 
 def proportional(pid: int) -> int:
     """Return the bytes of memory that a process takes, shared pages divided by their users (smaps_rollup, Pss)."""
+    return _rollup(pid, "Pss:")
+
+
+def anonymous(pid: int) -> int:
+    """Return the bytes of it that are no file's: what does not depend on who else runs the same program."""
+    return _rollup(pid, "Pss_Anon:")
+
+
+def _rollup(pid: int, field: str) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(pid)
 

@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row of a report. `seconds` are the measured durations; `remark` is for people."""
+    """One row of a report. `values` are what was measured, in the report's unit; `remark` is for people."""
 
     name: str
-    seconds: tuple[float, ...]
+    values: tuple[float, ...]
     remark: str = ""
 
     @property
     def count(self) -> int:
         """Return how often it was measured."""
-        return len(self.seconds)
+        return len(self.values)
 
     @property
     def median(self) -> float:
-        """Return the median, in seconds; NaN of nothing."""
-        return statistics.median(self.seconds) if self.seconds else math.nan
+        """Return the median; NaN of nothing."""
+        return statistics.median(self.values) if self.values else math.nan
 
     @property
     def p95(self) -> float:
-        """Return the 95th percentile by the nearest rank, in seconds: a value that was measured; NaN of nothing."""
-        if not self.seconds:
+        """Return the 95th percentile by the nearest rank: a value that was measured; NaN of nothing."""
+        if not self.values:
             return math.nan
-        return sorted(self.seconds)[math.ceil(0.95 * self.count) - 1]
+        return sorted(self.values)[math.ceil(0.95 * self.count) - 1]
 
     @property
     def worst(self) -> float:
-        """Return the longest, in seconds; NaN of nothing."""
-        return max(self.seconds, default=math.nan)
+        """Return the largest; NaN of nothing."""
+        return max(self.values, default=math.nan)
 
 
 def counted(name: str, outcomes: Sequence[float | None], verb: str) -> Sample:

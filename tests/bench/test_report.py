@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.report import Report
+from bench.report import BYTES, Report
 from bench.sample import Sample, counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_nothing_measured_has_no_figures() -> None:
 
 def test_failures_are_counted_and_not_timed() -> None:
     sample = counted("x", [0.2, None, 0.1], "healed")
-    assert sample.seconds == (0.2, 0.1)
+    assert sample.values == (0.2, 0.1)
     assert sample.remark == "2 of 3 healed"
 
 
@@ -58,6 +58,15 @@ def test_json_has_seconds_and_null_for_what_does_not_exist() -> None:
     assert [sample["median"] for sample in plain["samples"]] == [0.5, None]
     assert plain["samples"][1]["ratio"] is None
     assert plain["notes"] == ["theirs is not installed"]
+
+
+def test_what_is_no_duration_is_told_in_its_own_unit() -> None:
+    report = Report("memory", (Sample("ours", (3.0 * 2**20,)),), unit=BYTES)
+    head, row = list(report.lines())[1:]
+    assert (head.split()[0], row.split()[1]) == ("MiB", "3.0")
+    plain = report.plain()
+    assert plain["unit"] == "bytes"
+    assert plain["samples"][0]["bytes"] == (3.0 * 2**20,)
 
 
 def test_what_answers_different_questions_is_not_compared() -> None:

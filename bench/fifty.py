@@ -1,0 +1,98 @@
+"""Fifty plain programs: how long from the supervisor's start until all of them run?
+
+As after a boot: everything is configured, nothing runs, and the supervisor is what is started. Each program is a shell
+that writes its pid into a FIFO and becomes `sleep`; the time is from just before the supervisor's program is executed to
+the last line. In turns, each from scratch; nothing of the others runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Final
+
+from bench import ground, options, stackfiles
+from bench.fifo import Starts
+from bench.hftstack import installed
+from bench.peers import Circus, Dinit, Peer, Runsvdir, S6Svscan, Supervisord, available
+from bench.report import Report
+from bench.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PEERS: Final = (Dinit, S6Svscan, Runsvdir, Supervisord, Circus)
+_STACK: Final = "fifty"
+_PATIENCE: Final = 60.0
+
+
+class _Turn:
+    """One supervisor; `start` begins it, in a state as after a boot."""
+
+    def __init__(self, name: str, starts: Starts, count: int, start: Callable[[], object]) -> None:
+        self.name = name
+        self.seconds: list[float] = []
+        self._starts = starts
+        self._count = count
+        self._start = start
+
+    def measure(self) -> None:
+        """Start it, time its programs, and end all."""
+        begun = time.monotonic()
+        self._start()
+        last = [self._starts.next(_PATIENCE) for _ in range(self._count)][-1]
+        self.seconds.append(last.at - begun)
+        ground.sweep()
+
+
+def mine(place: ground.Ground, count: int) -> _Turn:
+    """Deploy the units, and end them with their supervisor as a power cut would."""
+    folder = place.folder("hftstack")
+    starts = Starts(folder)
+    hftstack = installed(place.path / "home")
+    units = {f"unit{number}": {"command": [str(starts.program)]} for number in range(count)}
+    hftstack.run("up", stackfiles.write(folder, _STACK, {"services": units}))
+    for _ in range(count):
+        starts.next(_PATIENCE)
+    ground.sweep()
+
+    def boot() -> None:
+        shutil.rmtree(hftstack.stack(_STACK).runtime)
+        hftstack.supervised(_STACK)
+
+    return _Turn("hftstack", starts, count, boot)
+
+
+def theirs(place: ground.Ground, count: int, kind: type[Peer]) -> _Turn:
+    """Prepare a peer."""
+    starts = Starts(place.folder(kind.__name__))
+    programs = {f"unit{number}": starts.program for number in range(count)}
+    rounds = iter(range(1_000_000))
+
+    def boot() -> None:
+        kind(place.path / kind.__name__ / f"run{next(rounds)}", programs).start()
+
+    return _Turn(kind.name, starts, count, boot)
+
+
+def main() -> None:
+    """Run the bench."""
+    parser = options.parser("bench.fifty", __doc__, n=10)
+    parser.add_argument("--units", type=int, default=50, help="default 50")
+    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    chosen = parser.parse_args()
+    ground.seclude("bench.fifty")
+    peers, missing = available(() if chosen.no_peers else _PEERS)
+    with ground.Ground() as place:
+        turns = [mine(place, chosen.units), *(theirs(place, chosen.units, kind) for kind in peers)]
+        for _ in range(chosen.n):
+            for turn in turns:
+                turn.measure()
+    samples = tuple(Sample(turn.name, tuple(turn.seconds)) for turn in turns)
+    Report(f"{chosen.units} plain programs up, from the supervisor's start", samples, tuple(missing)).show(
+        chosen.format
+    )
+
+
+if __name__ == "__main__":
+    main()
