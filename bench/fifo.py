@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,13 @@ class Starts:
         self.program = folder / "program"
         self.program.write_text(f"#!/bin/sh\necho $$ >{fifo}\nexec sleep 100000\n", encoding="utf-8")
         self.program.chmod(0o755)
+
+    def forget(self) -> None:
+        """Forget the starts that were told and not asked for."""
+        self._buffer = b""
+        with suppress(BlockingIOError):
+            while os.read(self._descriptor, 1 << 16):
+                pass
 
     def next(self, seconds: float) -> Start:
         """Return the next start, as soon as it is told. Raises NotSeenError."""

@@ -1,12 +1,14 @@
 """Fifty plain programs: how long from the supervisor's start until all of them run?
 
 As after a boot: everything is configured, nothing runs, and the supervisor is what is started. Each program is a shell
-that writes its pid into a FIFO and becomes `sleep`; the time is from just before the supervisor's program is executed to
-the last line. In turns, each from scratch; nothing of the others runs meanwhile.
+that writes its pid into a FIFO and becomes `sleep`; the time is from just before the supervisor is executed to the last
+line. In turns, each from scratch; nothing of the others runs meanwhile.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import shutil
 import time
 from typing import TYPE_CHECKING, Final
@@ -27,22 +29,24 @@ _PATIENCE: Final = 60.0
 
 
 class _Turn:
-    """One supervisor; `start` begins it, in a state as after a boot."""
+    """One supervisor; `prepare` puts things as they are after a boot and returns what starts it."""
 
-    def __init__(self, name: str, starts: Starts, count: int, start: Callable[[], object]) -> None:
+    def __init__(self, name: str, starts: Starts, count: int, prepare: Callable[[], Callable[[], object]]) -> None:
         self.name = name
         self.seconds: list[float] = []
         self._starts = starts
         self._count = count
-        self._start = start
+        self._prepare = prepare
 
     def measure(self) -> None:
         """Start it, time its programs, and end all."""
+        start = self._prepare()
         begun = time.monotonic()
-        self._start()
+        start()
         last = [self._starts.next(_PATIENCE) for _ in range(self._count)][-1]
         self.seconds.append(last.at - begun)
         ground.sweep()
+        self._starts.forget()  # what a supervisor started that was swept up after its programs
 
 
 def mine(place: ground.Ground, count: int) -> _Turn:
@@ -55,10 +59,11 @@ def mine(place: ground.Ground, count: int) -> _Turn:
     for _ in range(count):
         starts.next(_PATIENCE)
     ground.sweep()
+    starts.forget()
 
-    def boot() -> None:
+    def boot() -> Callable[[], object]:
         shutil.rmtree(hftstack.stack(_STACK).runtime)
-        hftstack.supervised(_STACK)
+        return functools.partial(hftstack.supervised, _STACK)
 
     return _Turn("hftstack", starts, count, boot)
 
@@ -67,10 +72,12 @@ def theirs(place: ground.Ground, count: int, kind: type[Peer]) -> _Turn:
     """Prepare a peer."""
     starts = Starts(place.folder(kind.__name__))
     programs = {f"unit{number}": starts.program for number in range(count)}
-    rounds = iter(range(1_000_000))
+    rounds = itertools.count()
 
-    def boot() -> None:
-        kind(place.path / kind.__name__ / f"run{next(rounds)}", programs).start()
+    def boot() -> Callable[[], object]:
+        peer = kind(place.path / kind.__name__ / f"run{next(rounds)}", programs)
+        peer.prepare()
+        return peer.start
 
     return _Turn(kind.name, starts, count, boot)
 

@@ -33,16 +33,24 @@ class Peer(ABC):
         """Prepare; nothing is started yet."""
         self.folder = folder
         self.programs = programs
+        self._prepared: Sequence[Sequence[str]] = ()
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> None:
-        """Start the supervisor, which starts the programs at once."""
+    def prepare(self) -> None:
+        """Write what the supervisor reads."""
         self.folder.mkdir(parents=True)
-        for command in self.commands():
+        self._prepared = self.commands()
+
+    def start(self) -> list[int]:
+        """Start the supervisor, which starts the programs at once; returns the pids of its processes."""
+        if not self._prepared:
+            self.prepare()
+        for command in self._prepared:
             with (self.folder / "supervisor.log").open("ab") as log:
                 self._processes.append(
                     subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
                 )
+        return [process.pid for process in self._processes]
 
     def stop(self) -> None:
         """End the supervisor; its programs are left to be ended by the caller, who is the subreaper."""

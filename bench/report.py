@@ -92,7 +92,13 @@ class Report:
     def _row(self, sample: Sample) -> tuple[str, ...]:
         ratio = "" if sample is self.samples[0] else _cell(self.ratio(sample), 3)
         figures = (sample.median, sample.p95, sample.worst)
-        return (sample.name, *(_cell(value * self.unit.factor, 1) for value in figures), str(sample.count), ratio, sample.remark)
+        return (
+            sample.name,
+            *(_cell(value * self.unit.factor, 1) for value in figures),
+            str(sample.count),
+            ratio,
+            sample.remark,
+        )
 
 
 def _cell(value: float, digits: int) -> str:

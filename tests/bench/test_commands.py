@@ -51,6 +51,21 @@ def test_plan_and_diff_are_measured_beside_validate() -> None:
         assert found[:2] == [f"hftstack {name}, 10 connectors", "hftstack validate, 10 connectors"]
 
 
+def test_memory_tells_supervisor_and_guardian_beside_a_bare_interpreter() -> None:
+    result = bench("memory", "--no-peers", "--units", "2")
+    assert result["unit"] == "bytes"
+    supervisor, guardian, bare = result["samples"]
+    assert [row["name"] for row in (supervisor, guardian, bare)] == ["supervisor", "guardian", "python -S"]
+    assert supervisor["median"] > guardian["median"] > 2**20
+    assert bare["n"] == 1
+
+
+def test_fifty_times_all_programs_after_a_boot() -> None:
+    result = bench("fifty", "--no-peers", "--units", "3")
+    assert names(result) == ["hftstack"]
+    assert 0 < result["samples"][0]["median"] < 60
+
+
 @pytest.mark.usefixtures("paper_binaries")
 def test_first_tick_counts_crashes_healed_beside_the_bare_script() -> None:
     result = bench("first_tick")
