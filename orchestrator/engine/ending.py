@@ -95,7 +95,7 @@ def _deployment(home: StackHome) -> Deployment | None:
 def _units(home: StackHome, deployment: Deployment | None) -> dict[str, _Unit]:
     specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
     found = {}
-    for name, record in records.read_units(home.units, processes.boot_id()).items():
+    for name, record in records.read_units(home.units, processes.boot_id()).units.items():
         who = ProcessId(record.pid, record.start)
         if not record.external and _lives(who):
             found[name] = _Unit(name, who, record.kind, record.grace, record.depends_on)

@@ -65,7 +65,7 @@ def status(home: StackHome) -> dict[str, Any]:
 
 def living(home: StackHome) -> dict[str, int]:
     """Return the pid of each unit that runs: by its record, else by the marker in its environment."""
-    known = records.read_units(home.units, boot_id())
+    known = records.read_units(home.units, boot_id()).units
     recorded = {
         name: record.pid
         for name, record in known.items()

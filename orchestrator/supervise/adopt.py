@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from orchestrator.deployment.model import Deployment
-    from orchestrator.supervise.records import Intents, UnitRecord
+    from orchestrator.supervise.records import Intents, UnitRecord, Units
 
 
 _UNKNOWN_GRACE: Final = 60.0
@@ -89,7 +89,7 @@ def digest(spec: UnitSpec) -> str:
 def adopt(
     deployment: Deployment | None,
     intents: Intents,
-    records: Mapping[str, UnitRecord],
+    recorded: Units,
     prefix: str,
     now: float,
     *,
@@ -103,6 +103,7 @@ def adopt(
     left running. Raises OSError when we could not look: absence is not known.
     """
     specs = {} if deployment is None else {spec.name: spec for spec in deployment.units}
+    records = recorded.units
     ours = {name: record for name, record in records.items() if not record.external}
     processes = _survivors(ours, prefix)
     ended = _zombies({name: record for name, record in ours.items() if name not in processes})
@@ -129,6 +130,9 @@ def adopt(
             units[name] = _present(unknown, born[name], now, ages[name], wanted=deployment is None)
             if deployment is None:
                 specs[name] = unknown
+    for name, count in recorded.restarts.items():
+        if name in units:
+            units[name] = replace(units[name], restarts=units[name].restarts + count)
     ended = {name: end for name, end in ended.items() if name in units}
     return Adoption(Graph(specs, units, len(born)), processes, external, ended)
 

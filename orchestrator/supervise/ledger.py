@@ -29,9 +29,10 @@ class Ledger:
         self._boot = boot
         self._note = note
         self._intents = Intents()
+        self._restarts: dict[str, int] = {}
         self._texts: dict[str, tuple[UnitRecord, str]] = {}
 
-    def read(self) -> tuple[Deployment | None, Intents, dict[str, UnitRecord]]:
+    def read(self) -> tuple[Deployment | None, Intents, Units]:
         """Return what the last supervisor wrote down. Raises RefusedError for what cannot be read."""
         deployment = records.read_deployment(self._home.deployment)
         self._intents = records.read_intents(self._home.intent)
@@ -58,7 +59,8 @@ class Ledger:
             self._note(None, "record", f"cannot write {self._home.intent}: {error.strerror}")
 
     def keep_units(self, graph: Graph, processes: Mapping[str, Process]) -> None:
-        """Write which processes are ours."""
+        """Write which processes are ours, and how often each unit was restarted."""
+        self._restarts = _restarts(graph)
         units = {name: _record(graph.used(name), graph.units[name], process) for name, process in processes.items()}
         try:
             records.overwrite_file(self._home.units, self._encoded(units))
@@ -66,13 +68,21 @@ class Ledger:
             text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
             self._note(None, "record", text)
 
+    def is_behind(self, graph: Graph) -> bool:
+        """Tell whether a unit was restarted since the processes were written."""
+        return _restarts(graph) != self._restarts
+
     def _encoded(self, units: Mapping[str, UnitRecord]) -> str:
         """Return what codec makes of all records; only those that have changed are encoded again."""
         for name, record in units.items():
             if self._texts.get(name, (None, ""))[0] != record:
                 self._texts[name] = record, f"{json.dumps(name)}:{codec.encode(record)}"
         text = ",".join(self._texts[name][1] for name in sorted(units))
-        return codec.encode(Units(self._boot)).replace('"units":{}', f'"units":{{{text}}}')
+        return codec.encode(Units(self._boot, restarts=self._restarts)).replace('"units":{}', f'"units":{{{text}}}')
+
+
+def _restarts(graph: Graph) -> dict[str, int]:
+    return {name: unit.restarts for name, unit in graph.units.items() if unit.restarts}
 
 
 def _intent(unit: Unit) -> UnitIntent:

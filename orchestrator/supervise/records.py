@@ -22,7 +22,7 @@ from orchestrator.errors import RefusedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT: Final = 1
+_UNITS: Final = 2
 _INTENTS: Final = 2
 _UNSEALED: Final = 1
 """Deployments and intents of this format have no seal."""
@@ -78,11 +78,15 @@ class UnitRecord:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The processes of a stack, by unit, of one boot."""
+    """The processes of a stack, by unit, of one boot.
+
+    `restarts` counts those of each unit that had any, whether it runs or not; format 1 has none of it.
+    """
 
     boot: str
     units: dict[str, UnitRecord] = field(default_factory=dict)
-    format: int = _FORMAT
+    restarts: dict[str, int] = field(default_factory=dict)
+    format: int = _UNITS
 
 
 def replace_file(path: Path, text: str, *, durable: bool) -> None:
@@ -168,16 +172,16 @@ def read_intents(path: Path) -> Intents:
         raise _damaged(path, error) from None
 
 
-def read_units(path: Path, boot: str) -> dict[str, UnitRecord]:
+def read_units(path: Path, boot: str) -> Units:
     """Return the recorded processes of this boot; nothing when there is no record, or none that can be read.
 
-    A lost record costs nothing: the markers in the processes' environment name them too.
+    A lost record costs the counts of restarts alone: the markers in the processes' environment name them too.
     """
     try:
         units = codec.decode(Units, path.read_bytes())
     except (OSError, DecodeError):
-        return {}
-    return units.units if units.boot == boot and units.format == _FORMAT else {}
+        return Units(boot)
+    return replace(units, format=_UNITS) if units.boot == boot and 1 <= units.format <= _UNITS else Units(boot)
 
 
 def _read(path: Path) -> str | None:

@@ -378,6 +378,8 @@ class Supervisor:
         with self._announcer.held():
             for name, action in todo:
                 self._try(name, action)
+        if self._ledger.is_behind(self.graph):
+            self._roster.keep()
 
     def _try(self, name: str, action: Action) -> None:
         try:

@@ -170,3 +170,18 @@ def test_the_next_supervisor_sees_that_it_was_replaced_while_nobody_looked(machi
     assert not lives(before["mm"]["pid"])
     machine.hftstack("down")
     _end(second)
+
+
+def test_the_next_supervisor_counts_its_restarts_on(machine: Machine) -> None:
+    machine.write(connectors={"by": {"type": "sim", "external": True, "health": {"startup": "20s"}}})
+    first = _by_hand(machine)
+    machine.up()
+    _end(first)
+    machine.until_units(lambda units: units["by"]["state"] == "waiting")
+    second = _by_hand(machine)
+    machine.until_units(lambda units: (units["by"]["pid"], units["by"]["restarts"]) == (second.pid, 1))
+    machine.kill_supervisor()
+    machine.up()
+    assert machine.units()["by"]["restarts"] == 1
+    machine.hftstack("down")
+    _end(second)

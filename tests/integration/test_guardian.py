@@ -96,6 +96,42 @@ def test_an_exit_code_survives_the_supervisor(machine: Machine) -> None:
     machine.down()
 
 
+def test_restarts_are_counted_on_over_the_deaths_of_supervisors(machine: Machine) -> None:
+    eager = {"backoff": {"initial": "1ms", "max": "1ms"}, "limit": {"restarts": 2, "window": "10m"}}
+    machine.write(
+        services={
+            "s1": {"command": ["sleep", "1000"], "restart": {"stable": "1ms"}},
+            "s2": {"command": ["sh", "-c", "exit 3"], "restart": eager},
+        }
+    )
+    machine.hftstack("up", machine.file)
+
+    def counted(s1: int) -> Callable[[dict[str, dict[str, Any]]], bool]:
+        return lambda units: (
+            (units["s1"]["level"], units["s1"]["restarts"]) == ("ready", s1)
+            and (units["s2"]["state"], units["s2"]["restarts"]) == ("failed", 2)
+        )
+
+    machine.until_units(counted(0))
+    for restarts in (1, 3, 5):
+        _kill(machine.pids()["s1"] or 0)
+        machine.until_units(counted(restarts))
+        supervisor = machine.supervisor()
+        _kill(supervisor)
+        until(_is_supervised_by_another(machine, supervisor))
+        machine.until_units(counted(restarts))
+        before = machine.pids()["s1"] or 0
+        _while_unsupervised(machine, lambda before=before: _kill(before))  # type: ignore[misc]
+        machine.until_units(counted(restarts + 1))
+    machine.kill_supervisor()
+    machine.hftstack("up", machine.file)
+    assert machine.units()["s1"]["restarts"] == 6
+    machine.down()
+    machine.hftstack("up", machine.file)
+    machine.until_units(counted(0))
+    machine.down()
+
+
 def test_a_bot_that_finished_while_nobody_supervised_is_not_started_again(machine: Machine) -> None:
     script = "import signal, sys; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0)); print('set', flush=True); "
     machine.write({"bots": {"once": {"command": ["python3", "-c", script + "signal.pause()"]}}})

@@ -25,7 +25,7 @@ from orchestrator.deployment.model import (
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest
 from orchestrator.supervise.process import Process
-from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord
+from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
 from orchestrator.supervise.unit import Observed, Recycle, State, step
 from tests.children import until
 from tests.supervise.specs import bot, connector, external
@@ -83,6 +83,7 @@ def _adopt(
     *specs: UnitSpec,
     intents: dict[str, UnitIntent] | None = None,
     records: dict[str, UnitRecord] | None = None,
+    restarts: dict[str, int] | None = None,
     hold: bool = False,
     held: dict[str, int] | None = None,
 ) -> Adoption:
@@ -94,7 +95,8 @@ def _adopt(
         return None if who is None else Process.adopt(who, marker="", log=None)
 
     deployment = Deployment("s", "/s.yaml", "local", specs)
-    found = adopt(deployment, Intents(intents or {}), records or {}, _PREFIX, 100.0, hold=hold, find=find)
+    recorded = Units("boot", records or {}, restarts or {})
+    found = adopt(deployment, Intents(intents or {}), recorded, _PREFIX, 100.0, hold=hold, find=find)
     for process in (found.processes | found.external).values():
         process.close()
     return found
@@ -119,6 +121,23 @@ def test_a_pid_that_is_somebody_elses_by_now_is_not_taken_over(survivors: _Survi
     assert found.processes == {}
     unit = found.graph.units["bf"]
     assert (unit.state, unit.restarts, unit.why) == (State.WAITING, 1, "died while nobody supervised it")
+
+
+def test_restarts_are_counted_on_whatever_has_become_of_the_unit(survivors: _Survivors) -> None:
+    runs, died, rests, failed, new = (connector(name) for name in ("runs", "died", "rests", "failed", "new"))
+    pids = [survivors.start(runs), survivors.start(died, whose="none")]
+    found = _adopt(
+        runs,
+        died,
+        rests,
+        failed,
+        new,
+        records={"runs": _record(runs, pids[0]), "died": _record(died, pids[1], later=1)},
+        restarts={"runs": 2, "died": 2, "rests": 3, "failed": 4, "forgotten": 5},
+        intents={"rests": UnitIntent(Intent.STOPPED), "failed": UnitIntent(Intent.FAILED)},
+    )
+    counted = {name: unit.restarts for name, unit in found.graph.units.items()}
+    assert counted == {"runs": 2, "died": 3, "rests": 3, "failed": 4, "new": 0}
 
 
 def test_without_a_record_the_marker_names_the_unit_and_its_helpers_are_not_taken_over(survivors: _Survivors) -> None:
@@ -181,7 +200,9 @@ def test_another_stacks_process_is_not_ours(survivors: _Survivors) -> None:
     bf = connector("bf")
     survivors.start(bf)
     deployment = Deployment("s2", "/s.yaml", "local", (bf,))
-    found = adopt(deployment, Intents(), {}, _PREFIX.replace("/s/", "/s2/"), 100.0, hold=True, find=lambda _: None)
+    found = adopt(
+        deployment, Intents(), Units("boot"), _PREFIX.replace("/s/", "/s2/"), 100.0, hold=True, find=lambda _: None
+    )
     assert found.processes == {}
 
 

@@ -37,9 +37,24 @@ def test_the_processes_on_disk_are_those_of_now_whatever_was_written_before(tmp_
         (graph, {}),
     ):
         ledger.keep_units(units, processes)
-        found = records.read_units(home.units, "boot")
+        found = records.read_units(home.units, "boot").units
         assert {name: (record.pid, record.marker, record.log) for name, record in found.items()} == {
             name: (process.id.pid, process.marker, process.log) for name, process in processes.items()
         }
         assert all(list(record.depends_on) == [e.unit for e in units.used(n).depends_on] for n, record in found.items())
         assert home.units.read_text().rstrip() == codec.encode(Units("boot", found))
+
+
+def test_the_restarts_of_all_units_are_on_disk_with_the_processes_and_told_when_they_are_not(tmp_path: Path) -> None:
+    home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
+    home.prepare()
+    ledger = Ledger(home, "boot", lambda *_: None)
+    specs = {spec.name: spec for spec in (connector("bf"), bot("units", "bf"))}
+    graph = Graph(specs, {name: Unit(State.UP, wanted=True, alive=True, running=specs[name]) for name in specs})
+    assert not ledger.is_behind(graph)
+    later = replace(graph, units={**graph.units, "units": Unit(State.FAILED, restarts=2)})
+    assert ledger.is_behind(later)
+    ledger.keep_units(later, {"bf": _process(5, "u/bf/t/5")})
+    found = records.read_units(home.units, "boot")
+    assert (found.restarts, list(found.units)) == ({"units": 2}, ["bf"])
+    assert not ledger.is_behind(later)

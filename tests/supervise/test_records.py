@@ -28,7 +28,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     records.replace_file(path, records.seal(intents), durable=True)
     assert records.read_intents(path) == intents
     records.replace_file(path, codec.encode(Units("boot", {"bf": _RECORD})), durable=False)
-    assert records.read_units(path, "boot") == {"bf": _RECORD}
+    assert records.read_units(path, "boot").units == {"bf": _RECORD}
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
@@ -36,13 +36,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 def test_what_does_not_exist_is_nothing(tmp_path: Path) -> None:
     assert records.read_deployment(tmp_path / "none") is None
     assert records.read_intents(tmp_path / "none") == Intents()
-    assert records.read_units(tmp_path / "none", "boot") == {}
+    assert records.read_units(tmp_path / "none", "boot").units == {}
 
 
 def test_processes_of_another_boot_are_nobodys(tmp_path: Path) -> None:
     path = tmp_path / "units.json"
     records.replace_file(path, codec.encode(Units("another", {"bf": _RECORD})), durable=False)
-    assert records.read_units(path, "boot") == {}
+    assert records.read_units(path, "boot").units == {}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', "\xff", "[" * 100_000])
@@ -55,7 +55,7 @@ def test_a_damaged_record_is_refused_by_name_and_a_damaged_list_of_processes_is_
     if text != '{"format": 1}':
         with pytest.raises(RefusedError, match="damaged"):
             records.read_intents(path)
-    assert records.read_units(path, "boot") == {}
+    assert records.read_units(path, "boot").units == {}
 
 
 def test_every_truncation_of_a_deployment_is_refused(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_what_a_newer_hftstack_wrote_is_refused_as_such(tmp_path: Path) -> None:
     for read in (records.read_deployment, records.read_intents):
         with pytest.raises(RefusedError, match="newer hftstack"):
             read(path)
-    assert records.read_units(path, "boot") == {}
+    assert records.read_units(path, "boot").units == {}
 
 
 _KNOWN = Path(__file__).parents[1] / "fixtures/records"
@@ -92,6 +92,19 @@ def test_what_an_older_hftstack_wrote_is_migrated(tmp_path: Path) -> None:
     assert records.read_deployment(path) == deployment
     records.replace_file(path, records.seal(intents), durable=True)
     assert records.read_intents(path) == intents
+
+
+def test_the_processes_that_an_older_hftstack_recorded_are_known_and_those_of_a_newer_one_are_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "units.json"
+    written = codec.plain(Units("boot", {"bf": _RECORD}, {"bf": 3}))
+    path.write_text(json.dumps(written))
+    assert records.read_units(path, "boot") == Units("boot", {"bf": _RECORD}, {"bf": 3})
+    path.write_text(json.dumps({key: written[key] for key in ("boot", "units")} | {"format": 1}))
+    assert records.read_units(path, "boot") == Units("boot", {"bf": _RECORD})
+    path.write_text(json.dumps(written | {"format": 3}))
+    assert records.read_units(path, "boot") == Units("boot")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +138,7 @@ def test_what_is_overwritten_holds_the_last_text_and_grows_only_when_it_must(tmp
     for count in (1, 3, 0, 60, 1, 60):
         units = {f"unit-ä{number}": _RECORD for number in range(count)}
         records.overwrite_file(path, codec.encode(Units("boot", units)))
-        assert records.read_units(path, "boot") == units
+        assert records.read_units(path, "boot").units == units
         assert path.stat().st_mode & 0o777 == 0o600
         inodes.append(path.stat().st_ino)
     assert len(set(inodes[:3])) == len(set(inodes[3:])) == 1
@@ -137,4 +150,4 @@ def test_a_text_that_was_torn_is_no_record(tmp_path: Path) -> None:
     path = tmp_path / "units.json"
     records.overwrite_file(path, codec.encode(Units("boot", {"bf": _RECORD})))
     path.write_bytes(path.read_bytes()[:100].ljust(4096))
-    assert records.read_units(path, "boot") == {}
+    assert records.read_units(path, "boot").units == {}
