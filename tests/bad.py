@@ -41,10 +41,10 @@ def name_of(file: Path) -> str:
 FILES: Final = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("*/stack.yaml")])
 
 
-def mistakes(file: Path) -> tuple[Diagnostic, ...]:
+def mistakes(file: Path, *, anywhere: bool = False) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a stack file, warnings too; nothing when it is valid."""
     try:
-        stack = venue.load(file, ENVIRON)
+        stack = (venue.load_anywhere if anywhere else venue.load)(file, ENVIRON)
     except StackError as error:
         return error.diagnostics
     return stack.warnings

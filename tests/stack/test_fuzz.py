@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,10 @@ from orchestrator.errors import StackError
 from orchestrator.stack import load
 from tests import bad
 from tests.stack.test_load import WHOLE
+from tests.venue.configs import CONFIGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 KEYS = [
     "version", "name", "network", "source", "build", "channel", "env", "defaults", "connectors", "services", "bots",
@@ -128,60 +131,89 @@ STACKS = Path(__file__).parents[2] / "stacks"
 SEEDS = [
     file for file in (*bad.FILES, *sorted(STACKS.glob("*.yaml"))) if file.is_file() and file.stat().st_size < LARGEST
 ]
+ANYWHERE = 0.3
+"""The share of files that are read as where variables are not set."""
 COSTLY = {"yaml-size"}
 """Rules whose files take long to read."""
 
 
-def _without_a_line(lines: list[bytes], dice: random.Random) -> list[bytes]:
+@dataclass(frozen=True)
+class Language:
+    """What a mutation writes: what stands between key and value, pieces of text, values."""
+
+    between: bytes
+    pieces: Sequence[str]
+    values: Sequence[bytes]
+
+
+YAML = Language(
+    b": ",
+    [*PIECES, *KEYS],
+    [b"5", b"-1", b"[]", b"{}", b"~", b"true", b"5s", b"[{a: [b]}]", b"{a: {b: 1.5}}", b"''", b"${KEY}"],
+)
+TOML = Language(
+    b" = ",
+    [
+        "'", '"""', "[", "]", "[[a]]", "[a.b]", "=", ".", "\\u00e9", "\\x", "#", "1e999", "0x_", "inf", "1979-05-27",
+        "${secret:", "${secret:key}", "${KEY}", "$", "\x00", "\ufeff", "\r", "\n", "api_key", "secret", "order_prefix",
+        "category", "é", "😀",
+    ],
+    [
+        b"5", b"-1", b"[]", b"{}", b"true", b"inf", b"1979-05-27T07:32:00Z", b"[{a = [1]}]", b"{a = {b = 1.5}}", b"''",
+        b"'${secret:key}'", b"'wss://evil.example'", b"'" + b"a" * 400 + b"'", b"9" * 5000,
+    ],
+)  # fmt: skip
+
+
+def _without_a_line(lines: list[bytes], dice: random.Random, _: Language) -> list[bytes]:
     at = dice.randrange(len(lines))
     return lines[:at] + lines[at + 1 :]
 
 
-def _with_a_line_twice(lines: list[bytes], dice: random.Random) -> list[bytes]:
+def _with_a_line_twice(lines: list[bytes], dice: random.Random, _: Language) -> list[bytes]:
     at, to = dice.randrange(len(lines)), dice.randrange(len(lines) + 1)
     return [*lines[:to], lines[at], *lines[to:]]
 
 
-def _with_values_swapped(lines: list[bytes], dice: random.Random) -> list[bytes]:
+def _with_values_swapped(lines: list[bytes], dice: random.Random, language: Language) -> list[bytes]:
     one, two = dice.randrange(len(lines)), dice.randrange(len(lines))
     changed = list(lines)
-    (key, colon, value), (other_key, other_colon, other_value) = (lines[at].partition(b": ") for at in (one, two))
+    (key, colon, value), (other_key, other_colon, other_value) = (
+        lines[at].partition(language.between) for at in (one, two)
+    )
     changed[one], changed[two] = key + colon + other_value, other_key + other_colon + value
     return changed
 
 
-def _indented_otherwise(lines: list[bytes], dice: random.Random) -> list[bytes]:
+def _indented_otherwise(lines: list[bytes], dice: random.Random, _: Language) -> list[bytes]:
     changed = list(lines)
     at = dice.randrange(len(lines))
     changed[at] = dice.choice([b"", b" ", b"  ", b"   ", b"\t"]) + lines[at].lstrip(b" ")
     return changed
 
 
-def _with_a_piece(lines: list[bytes], dice: random.Random) -> list[bytes]:
+def _with_a_piece(lines: list[bytes], dice: random.Random, language: Language) -> list[bytes]:
     text = b"".join(lines)
     at, length = dice.randrange(len(text) + 1), dice.randrange(4)
-    piece = dice.choice([*PIECES, *KEYS, *(chr(dice.randrange(0x300)) for _ in range(9))]).encode()
+    piece = dice.choice([*language.pieces, *(chr(dice.randrange(0x300)) for _ in range(9))]).encode()
     return (text[:at] + piece + text[at + length :]).splitlines(keepends=True)
 
 
-def _with_bytes(lines: list[bytes], dice: random.Random) -> list[bytes]:
+def _with_bytes(lines: list[bytes], dice: random.Random, _: Language) -> list[bytes]:
     text = b"".join(lines)
     at = dice.randrange(len(text) + 1)
     return (text[:at] + dice.randbytes(dice.randrange(1, 4)) + text[at:]).splitlines(keepends=True)
 
 
-def _with_a_value_of_another_kind(lines: list[bytes], dice: random.Random) -> list[bytes]:
+def _with_a_value_of_another_kind(lines: list[bytes], dice: random.Random, language: Language) -> list[bytes]:
     changed = list(lines)
     at = dice.randrange(len(lines))
-    key, colon, _ = lines[at].partition(b": ")
-    value = dice.choice(
-        [b"5", b"-1", b"[]", b"{}", b"~", b"true", b"5s", b"[{a: [b]}]", b"{a: {b: 1.5}}", b"''", b"${KEY}"]
-    )
-    changed[at] = key + colon + value + b"\n"
+    key, between, _ = lines[at].partition(language.between)
+    changed[at] = key + between + dice.choice(language.values) + b"\n"
     return changed
 
 
-MUTATIONS: list[Callable[[list[bytes], random.Random], list[bytes]]] = [
+MUTATIONS: list[Callable[[list[bytes], random.Random, Language], list[bytes]]] = [
     _without_a_line, _with_a_line_twice, _with_values_swapped, _indented_otherwise, _with_a_piece, _with_bytes,
     _with_a_value_of_another_kind,
 ]  # fmt: skip
@@ -198,13 +230,56 @@ def test_a_mutated_file_of_the_repository_is_a_stack_or_a_list_of_mistakes(seed:
     file = folder / seed.name
     lines = seed.read_bytes().splitlines(keepends=True)
     for _ in range(3 if bad.rule_of(seed) in COSTLY else 30):
-        mutant = lines
-        for _ in range(dice.randrange(1, 4)):
-            mutant = dice.choice(MUTATIONS)(mutant or [b"\n"], dice)
-        file.write_bytes(b"".join(mutant))
-        for mistake in bad.mistakes(file):
-            assert mistake.line > 0
-            assert mistake.column > 0
-            assert mistake.hint
-            assert mistake.message.isprintable()
-            assert bad.SECRET not in str(mistake)
+        file.write_bytes(_mutant(lines, dice, YAML))
+        _judge(file, anywhere=dice.random() < ANYWHERE)
+
+
+def _mutant(lines: list[bytes], dice: random.Random, language: Language) -> bytes:
+    mutant = lines
+    for _ in range(dice.randrange(1, 4)):
+        mutant = dice.choice(MUTATIONS)(mutant or [b"\n"], dice, language)
+    return b"".join(mutant)
+
+
+def _judge(file: Path, *, anywhere: bool) -> None:
+    for mistake in bad.mistakes(file, anywhere=anywhere):
+        assert mistake.line > 0
+        assert mistake.column > 0
+        assert mistake.hint
+        assert mistake.message.isprintable()
+        assert bad.SECRET not in str(mistake)
+
+
+BESIDE = [
+    file
+    for stack in bad.FILES
+    if stack.name == "stack.yaml"
+    for file in sorted(stack.parent.iterdir())
+    if file != stack and file.is_file() and file.stat().st_size < LARGEST
+]
+"""What the stack files of folders name: configs, and what they extend."""
+
+
+@pytest.mark.parametrize("seed", BESIDE, ids=lambda file: f"{file.parent.name}-{file.name}")
+def test_a_mutated_file_that_a_stack_names_is_one_or_a_list_of_mistakes(seed: Path, tmp_path: Path) -> None:
+    dice = random.Random(str(seed.relative_to(bad.FOLDER)))  # noqa: S311 - a game that can be played again
+    folder = tmp_path / "mutated"
+    shutil.copytree(seed.parent, folder, symlinks=True)
+    lines = seed.read_bytes().splitlines(keepends=True)
+    for _ in range(30):
+        (folder / seed.name).write_bytes(_mutant(lines, dice, TOML if seed.suffix == ".toml" else YAML))
+        _judge(folder / "stack.yaml", anywhere=dice.random() < ANYWHERE)
+
+
+@pytest.mark.parametrize(("kind", "network"), CONFIGS)
+def test_a_mutated_config_of_a_venue_is_one_or_a_list_of_mistakes(kind: str, network: str, tmp_path: Path) -> None:
+    dice = random.Random(f"{kind} {network}")  # noqa: S311 - likewise
+    table = CONFIGS[kind, network] | {"api_key": bad.SECRET, "secret": bad.SECRET}
+    lines = [f"{key} = {json.dumps(value)}\n".encode() for key, value in table.items()]
+    file = tmp_path / "stack.yaml"
+    file.write_text(
+        f"network: {network}\nsecrets: {{key: {{env: KEY}}}}\nconnectors:\n  bf: {{type: {kind}, config: bf.toml}}\n"
+    )
+    for _ in range(60):
+        (tmp_path / "bf.toml").write_bytes(_mutant(lines, dice, TOML))
+        _judge(file, anywhere=dice.random() < ANYWHERE)
