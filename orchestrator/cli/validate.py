@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,13 +14,12 @@ from orchestrator import venue
 from orchestrator.cli import arguments, target
 from orchestrator.cli.stackfile import load, summary
 from orchestrator.cli.verb import Verb
-from orchestrator.errors import StackError
-from orchestrator.observe import diagnostics
+from orchestrator.errors import StackError, UsageError
+from orchestrator.observe import diagnostics, stackfiles
 from orchestrator.venue import ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from orchestrator.errors import Diagnostic
 
@@ -33,10 +33,11 @@ _FORMATS = ("text", "json", "sarif", "github")
 )
 @click.argument("names", nargs=-1, metavar="[FILE]...", shell_complete=arguments.complete_file)
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--all", "everything", is_flag=True, help="Each stack file in ./stacks.")
 @click.option(
     "--anywhere", is_flag=True, help="Where the variables are not set: a ${VAR} without a default is its name."
 )
-def command(names: tuple[str, ...], form: str, *, anywhere: bool) -> int:
+def command(names: tuple[str, ...], form: str, *, everything: bool, anywhere: bool) -> int:
     """Check stack files and the files they name. Nothing is started; no machine is needed.
 
     Every mistake is told at once, with file:line:column and what to write instead. Exits 3 when there is one; warnings
@@ -44,7 +45,7 @@ def command(names: tuple[str, ...], form: str, *, anywhere: bool) -> int:
     With --anywhere, for CI, what a variable without a default holds is not judged, unless it has to be a duration, a
     size or the like: then it needs a value.
     """
-    files = [target.file(name) for name in names or (None,)]
+    files = _files(names, everything=everything)
     if form != "text":
         return _report(files, form, anywhere=anywhere)
     found: list[Diagnostic] = []
@@ -58,6 +59,14 @@ def command(names: tuple[str, ...], form: str, *, anywhere: bool) -> int:
     if found:
         raise StackError(list(dict.fromkeys(found)))
     return 0
+
+
+def _files(names: tuple[str, ...], *, everything: bool) -> Sequence[Path]:
+    if not everything:
+        return [target.file(name) for name in names or (None,)]
+    if names:
+        raise UsageError("--all takes no files", hint="name files, or leave them out")
+    return stackfiles.nearby(Path())
 
 
 def _report(files: Sequence[Path], form: str, *, anywhere: bool) -> int:

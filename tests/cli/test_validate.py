@@ -142,3 +142,16 @@ def test_anywhere_variables_need_not_be_set_and_all_else_is_judged(machine: Mach
     assert (done.code, done.err.count("the variable GRACE is not set, and its value is needed here")) == (3, 1)
     assert "1 error." in done.err
     assert machine.hftstack("validate", "s.yaml", "--anywhere", env={"GRACE": "5s"}).code == 0
+
+
+def test_all_stack_files_of_the_folder_are_judged_and_none_is_no_mistake(machine: Machine) -> None:
+    assert (machine.hftstack("validate", "--all").code, machine.hftstack("validate", "--all", "s.yaml").code) == (0, 2)
+    (machine.folder / "stacks").mkdir()
+    for name in ("one.yaml", "two.yml", "_base.yaml"):
+        (machine.folder / "stacks" / name).write_text(_WARNED % "" if name == "one.yaml" else "network: nowhere\n")
+    done = machine.hftstack("validate", "--all")
+
+    assert done.code == 3
+    assert "stacks/one.yaml: one is valid" in done.out
+    assert "stacks/two.yml:1:" in done.err
+    assert "_base" not in done.said

@@ -1,8 +1,10 @@
-"""The action for pull requests: its own steps, run by bash as a runner runs them."""
+"""The action for pull requests and the hook for commits: their own steps, run as a runner and pre-commit run them."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,3 +90,26 @@ def test_no_step_of_the_action_or_the_example_puts_an_expression_into_a_script()
 
     assert [step for step in steps if "${{" in step.get("run", "")] == []
     assert example["jobs"]["review"]["steps"][1]["with"].keys() <= _action()["inputs"].keys()
+
+
+def test_the_hook_refuses_a_commit_whose_config_in_toml_leads_to_another_network(repository: Path) -> None:
+    (hook,) = yaml.safe_load((_REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    urls = {"stream_url": "wss://fstream.binancefuture.com/ws", "api_url": "https://testnet.binancefuture.com"}
+    stack = "network: testnet\nconnectors:\n  bf: {type: binancefutures, config: bf.toml, env: {A: '${NOT_SET}'}}\n"
+    folder = repository / "stacks"
+    folder.mkdir()
+    (folder / "prod.yaml").write_text(stack)
+    (folder / "_base.yaml").write_text("a base alone is no stack\n")
+    config = "".join(f'{key} = "{url}"\n' for key, url in urls.items())
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return _run(shlex.join(shlex.split(hook["entry"])), repository)
+
+    (folder / "bf.toml").write_text(config)
+    assert run().returncode == 0, run().stderr
+    (folder / "bf.toml").write_text(config.replace("testnet.binancefuture.com", "fapi.binance.com"))
+    done = run()
+    assert done.returncode == 3
+    assert "stacks/bf.toml:2:11: /api_url: https://fapi.binance.com is mainnet" in done.stderr
+    assert all(re.search(hook["files"], name) for name in ("stacks/bf.toml", "stacks/prod.yaml", "base.yml"))
+    assert (hook["language"], hook["pass_filenames"]) == ("python", False)
