@@ -22,6 +22,9 @@ HOME_VARIABLE: Final = "HFTSTACK_HOME"
 SOCKET_PATH_BYTES: Final = 107
 """The longest path of a unix socket: sun_path has 108 bytes with its terminator (unix(7))."""
 
+SUPERVISOR: Final = ".supervisor"
+"""Folder of the supervisor's own log, among those of the units; no unit's name begins with '.'."""
+
 _HALT: Final = "_halt.json"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -127,13 +130,13 @@ class StackHome:
 
     @property
     def logs(self) -> Path:
-        """Folder of the units' output."""
+        """Folder of the output, with a folder for each unit and one for the supervisor."""
         return self.state / "logs"
 
     @property
     def supervisor_log(self) -> Path:
-        """What the supervisor itself has to say."""
-        return self.state / "supervisor.log"
+        """What the supervisor itself, and its guardian, have to say; kept as the log of a unit is."""
+        return self.logs / SUPERVISOR / "00000001.log"
 
     @property
     def binaries(self) -> Path:
@@ -189,7 +192,7 @@ class StackHome:
                 hint=f"set {HOME_VARIABLE} to a folder with a shorter path, or give the stack a shorter name",
             )
         folders = (self.home.state, self.home.runtime, self.state, self.runtime)
-        for folder in (*folders, self.logs, self.binaries, self.configs):
+        for folder in (*folders, self.logs, self.supervisor_log.parent, self.binaries, self.configs):
             _make_private(folder, self.home.uid)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orchestrator.deployment.homes import SUPERVISOR
 from orchestrator.observe.table import cut
 from orchestrator.supervise import archives
 from orchestrator.supervise.output import Output
@@ -109,7 +110,7 @@ def last_words(
 def units(home: StackHome) -> list[str]:
     """Return the units that ever wrote, sorted; also those that the stack no longer has."""
     try:
-        return sorted(entry.name for entry in home.logs.iterdir() if entry.is_dir())
+        return sorted(entry.name for entry in home.logs.iterdir() if entry.is_dir() and entry.name != SUPERVISOR)
     except OSError:
         return []
 

@@ -9,6 +9,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.deployment.homes import SUPERVISOR
 from orchestrator.supervise.logkeeper import LATEST, LogKeeper
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ _ENDS_WITHIN: Final = 5.0
 
 
 class Archivist:
-    """Looks after the logs of a stack's units from `begin` to `end`. `note` is called in the loop."""
+    """Looks after the logs of a stack's units from `begin` to `end`, and after `own`, the supervisor's.
+
+    `note` is called in the loop.
+    """
 
     def __init__(
         self,
@@ -31,8 +35,9 @@ class Archivist:
         logs: Path,
         bounds: Callable[[str], Logs],
         note: Callable[[str | None, str, str], None],
+        own: Path,
     ) -> None:
-        self._keeper = LogKeeper(units, logs, bounds, self._pass_on)
+        self._keeper = LogKeeper(units, logs, bounds, self._pass_on, own={SUPERVISOR: own})
         self._loop = asyncio.get_running_loop()
         self._note = note
         self._wake = threading.Event()
@@ -61,6 +66,7 @@ class Archivist:
             self._asked.cancel()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, _ENDS_WITHIN)
+        self._keeper.end()
 
     def _ask(self) -> None:
         self._asked = None
@@ -70,7 +76,7 @@ class Archivist:
         while not self._ended:
             self._wake.clear()
             try:
-                due = self._keeper.look(time.monotonic())
+                due = self._keeper.look(time.monotonic(), time.time())
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 traceback.print_exc()
                 self._pass_on(None, "unexpected", f"logs: {type(error).__name__}: {error}")
@@ -79,4 +85,4 @@ class Archivist:
 
     def _pass_on(self, unit: str | None, what: str, text: str) -> None:
         with suppress(RuntimeError):  # the loop has been closed
-            self._loop.call_soon_threadsafe(self._note, unit, what, text)
+            self._loop.call_soon_threadsafe(self._note, None if unit == SUPERVISOR else unit, what, text)

@@ -49,7 +49,9 @@ def launch(home: StackHome, environ: Mapping[str, str], *, hold: bool = False, w
             return
         if (code is None or code > 0) and not was_guarded:
             break  # neither killed nor refused for one that has left since
-    said = home.supervisor_log.read_bytes()[begun:].decode(errors="replace").strip()
+    with home.supervisor_log.open("rb") as log:
+        log.seek(begun)
+        said = log.read().decode(errors="replace").strip()
     kind = RefusedError if code == RefusedError.exit_code else HftstackError
     why = ": its guardian is killed again and again" if code is not None and code < 0 else ""
     raise kind(f"the supervisor did not start{why}", where=str(home.supervisor_log), detail=said or None)

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives, logroom, rotation
@@ -39,7 +40,10 @@ _CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 
 @dataclass(slots=True)
 class _Kept:
-    """What is remembered of the log that a unit writes. `until` is where the rotation under way ends."""
+    """What is remembered of the log that a unit writes.
+
+    What the log holds beyond its archives was begun at `since`. `until` is where the rotation under way ends.
+    """
 
     log: Path
     begin: int
@@ -53,11 +57,17 @@ class _Kept:
     can: bool = True
 
 
+def _since(log: Path) -> float | None:
+    """Return when the last archive of a log was made, or the log itself; in seconds since the epoch."""
+    made = [span.path(log.parent).stat().st_mtime for span in archives.of_log(log) if span.is_archive]
+    return max(made) if made else rotation.born(log)
+
+
 class LogKeeper:
     """Tends the logs of the units that run. `units` is shared with whoever starts and ends them.
 
     `logs` is the folder that has one for each unit; `bounds` says what holds for a unit; `note` hears what happens to
-    its output.
+    its output. `own` are logs that are written for as long as there is a keeper, by the name of their folder.
     """
 
     def __init__(
@@ -66,8 +76,11 @@ class LogKeeper:
         logs: Path,
         bounds: Callable[[str], Logs],
         note: Callable[[str, str, str], None],
+        *,
+        own: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
         self._units = units
+        self._own = own
         self._logs = logs
         self._bounds = bounds
         self._note = note
@@ -77,32 +90,45 @@ class LogKeeper:
         self._untold: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
 
-    def look(self, now: float) -> float:
-        """Do what is due for each log, `now` by a monotonic clock in seconds. Returns in how many to look again."""
+    def look(self, now: float, wall: float) -> float:
+        """Do what is due for each log. Returns in how many seconds to look again.
+
+        `now` is a monotonic clock in seconds; `wall`, in seconds since the epoch, tells how old output is that was
+        written before this keeper's time.
+        """
         due = LATEST
-        for unit, process in list(self._units.items()):
-            if process.log is None or not process.log.endswith(".log"):
-                continue
+        for unit, log in self._written():
             try:
-                due = min(due, self._tend(unit, Path(process.log), now))
+                due = min(due, self._tend(unit, log, now, wall))
             except FileNotFoundError:
                 self._kept.pop(unit, None)  # a start so old that it was removed, or a folder that somebody removed
             except OSError as error:
-                self._once(unit, f"cannot look after {process.log}: {error.strerror}")
+                self._once(unit, f"cannot look after {log}: {error.strerror}")
         for unit in list(self._untold):
             self._tell(unit, now)
-        for gone in self._kept.keys() - self._units.keys():
+        for gone in self._kept.keys() - self._units.keys() - self._own.keys():
             self._leave(self._kept.pop(gone).log)
         return max(due, _SOONEST)
+
+    def end(self) -> None:
+        """Give back what was set aside for the logs that are written no longer than there is a keeper."""
+        for log in self._own.values():
+            self._leave(log)
 
     def lost(self, unit: str) -> int:
         """Return how many bytes of the unit's output were given up, over the starts of which there still is a log."""
         return self._lost.get(unit, 0)
 
-    def _tend(self, unit: str, log: Path, now: float) -> float:
+    def _written(self) -> list[tuple[str, Path]]:
+        logs = [(unit, process.log) for unit, process in list(self._units.items())]
+        return [(unit, Path(log)) for unit, log in logs if log is not None and log.endswith(".log")] + [
+            *self._own.items()
+        ]
+
+    def _tend(self, unit: str, log: Path, now: float, wall: float) -> float:
         kept = self._kept.get(unit)
         if kept is None or kept.log != log:
-            kept = self._begin(unit, log, now)
+            kept = self._begin(unit, log, now, wall)
         size = log.stat().st_size
         rate = max(0, size - kept.size) / max(now - kept.looked, _SOONEST)
         kept.size, kept.looked = size, now
@@ -111,6 +137,8 @@ class LogKeeper:
         if kept.reserved - size <= kept.reserve // 2:
             self._reserve(unit, kept)
         bounds = self._bounds(unit)
+        if size <= kept.begin:
+            kept.since = now
         old = size > kept.begin and now - kept.since >= bounds.max_age
         if (size - kept.begin >= bounds.max_size or old) and kept.until <= kept.begin:
             kept.until = size
@@ -121,14 +149,15 @@ class LogKeeper:
         due = LATEST if rate <= 0 else (kept.reserved - size) / 4 / rate
         return min(due, _TIGHT) if logroom.free(log) < _LITTLE else due
 
-    def _begin(self, unit: str, log: Path, now: float) -> _Kept:
+    def _begin(self, unit: str, log: Path, now: float, wall: float) -> _Kept:
         """Know a log; finish what a crash has left in its folder."""
         for other in sorted(log.parent.glob("*.log")):
             if other != log:
                 self._leave(other)
         rotation.repair(log.parent)
         self._lost[unit] = archives.lost_in(log.parent)
-        kept = self._kept[unit] = _Kept(log, archives.begin_of(log), since=now, looked=now, size=log.stat().st_size)
+        since = now - max(0.0, wall - (_since(log) or wall))
+        kept = self._kept[unit] = _Kept(log, archives.begin_of(log), since=since, looked=now, size=log.stat().st_size)
         self._bound(unit, kept, self._bounds(unit))
         return kept
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,12 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _KEEP_SIZE: Final = 0x01
 _PUNCH_HOLE: Final = 0x02
 """fallocate(2): FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE."""
+
+_HERE: Final = -100
+_BORN: Final = 0x800
+_STATX_BYTES: Final = 256
+_STATX: Final = struct.Struct("=I76xqI")
+"""statx(2): AT_FDCWD, STATX_BTIME, and of its answer stx_mask and stx_btime."""
 
 _LEVEL: Final = 1
 """gzip's fastest: text shrinks to a sixth, and a core is not ours for long."""
@@ -140,6 +147,19 @@ def punch(descriptor: int, begin: int, length: int) -> None:
     """Free a range of a file; it reads as zeros, and the file keeps its length. Raises OSError."""
     if length > 0:
         _fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, begin, length)
+
+
+def born(path: Path) -> float | None:
+    """Return when a file was made, in seconds since the epoch (statx(2), stx_btime); None where nobody knows."""
+    try:
+        statx = _LIBC.statx
+    except AttributeError:  # an old musl
+        return None
+    found = ctypes.create_string_buffer(_STATX_BYTES)
+    if statx(_HERE, os.fsencode(path), 0, _BORN, found) != 0:
+        return None
+    mask, seconds, nanoseconds = _STATX.unpack_from(found)
+    return seconds + nanoseconds / 1e9 if mask & _BORN else None
 
 
 def _fallocate(descriptor: int, mode: int, begin: int, length: int) -> None:

@@ -97,7 +97,7 @@ class Supervisor:
         self.listeners.add(self._alarm)
         self._ledger = Ledger(home, processes.boot_id(), self.note)
         self._starter = Starter(home, prefix, self.note)
-        self._archivist = Archivist(self._processes, home.logs, self._log_bounds, self.note)
+        self._archivist = Archivist(self._processes, home.logs, self._log_bounds, self.note, home.supervisor_log)
         self._standbys = Standbys(self._starter, self._spared)
         self._roster = Roster(
             self._processes,

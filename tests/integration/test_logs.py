@@ -55,3 +55,15 @@ def test_how_logs_are_kept_is_taken_up_by_a_running_unit(machine: Machine) -> No
     until(lambda: _archives(machine))
     assert machine.pids() == before
     machine.down()
+
+
+def test_what_the_supervisor_itself_writes_is_bounded_as_a_units_output_is(machine: Machine) -> None:
+    machine.write(bots={"mm": {"command": ["sleep", "1000"]}})
+    machine.up()
+    log = machine.state / "logs/.supervisor/00000001.log"
+    with log.open("ab") as file:
+        file.write(b"trouble, and more of it\n" * (1 << 20))
+    until(lambda: list(log.parent.glob("*.gz")))
+    until(lambda: log.stat().st_blocks * 512 < 10 << 20)
+    assert machine.hftstack("logs").said == ""
+    machine.down()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +26,8 @@ _SCRIPT = "n=0; while [ $n -lt 4000 ]; do echo $n; n=$((n+1)); done; exec sleep 
 
 class _Kept:
     """A process that writes 4000 numbered lines into a log, under a keeper."""
+
+    wall = 0.0
 
     def __init__(self, folder: Path, script: str = _SCRIPT) -> None:
         folder.mkdir(exist_ok=True)
@@ -50,7 +54,7 @@ class _Kept:
         clock = itertools.count()
 
         def look() -> bool:
-            keeper.look(next(clock) * step)
+            keeper.look(next(clock) * step, self.wall)
             return holds()
 
         until(look)
@@ -99,6 +103,61 @@ def test_a_log_is_rotated_by_age(kept: _Kept) -> None:
     assert kept.read() == ([b"%d" % number for number in range(4000)], 0)
 
 
+@pytest.mark.parametrize(("max_age", "is_old"), [(3500.0, True), (4500.0, False)])
+def test_output_from_before_this_keepers_time_is_as_old_as_its_log(
+    kept: _Kept, *, max_age: float, is_old: bool
+) -> None:
+    until(kept.has_written)
+    kept.wall = time.time() + 4000.0
+    kept.run(Logs(max_age=max_age), lambda: True)
+    assert _archived(kept) == (kept.log.stat().st_size if is_old else 0)
+
+
+@pytest.mark.parametrize(("max_age", "is_old"), [(3500.0, True), (4500.0, False)])
+def test_output_from_after_the_last_archive_is_at_most_as_old_as_that(
+    kept: _Kept, *, max_age: float, is_old: bool
+) -> None:
+    until(kept.has_written)
+    kept.run(Logs(max_size=2000), lambda: kept.log.stat().st_size - _archived(kept) < 2000)
+    archived = _archived(kept)
+    for number, span in enumerate(archives.of_log(kept.log)):
+        os.utime(span.path(kept.folder), times=(0, 10_000.0 - number))
+    kept.wall = 14_000.0
+    kept.run(Logs(max_age=max_age), lambda: True)
+    assert archived < kept.log.stat().st_size
+    assert _archived(kept) == (kept.log.stat().st_size if is_old else archived)
+
+
+def test_what_is_written_after_a_long_silence_is_not_old_at_once(kept: _Kept) -> None:
+    until(kept.has_written)
+    keeper = kept.run(Logs(max_age=100.0), lambda: True, step=0.0)
+    keeper.look(200.0, 0.0)
+    assert _archived(kept) == kept.log.stat().st_size
+    keeper.look(900.0, 0.0)
+    before = _archived(kept)
+    with kept.log.open("ab") as log:
+        log.write(b"news\n")
+    keeper.look(901.0, 0.0)
+    assert _archived(kept) == before
+    keeper.look(1001.0, 0.0)
+    assert _archived(kept) == before + 5
+
+
+def test_a_log_of_the_keepers_own_is_kept_as_a_units_is(tmp_path: Path) -> None:
+    log = tmp_path / ".own/00000001.log"
+    log.parent.mkdir()
+    log.write_bytes(b"".join(b"%d\n" % number for number in range(4000)))
+    keeper = LogKeeper({}, tmp_path, lambda _: Logs(max_size=2000, keep=8000), lambda *_: None, own={".own": log})
+    for now in range(20):
+        keeper.look(now, 0.0)
+    spans = [span for span in archives.of_log(log) if span.is_archive]
+    assert spans
+    assert sum(span.path(log.parent).stat().st_size for span in spans) <= 8000
+    assert Output(log).last(1).endswith(b"3999\n")
+    keeper.end()
+    assert log.stat().st_blocks * 512 < 1 << 16
+
+
 def test_a_units_output_is_bounded_and_the_oldest_goes_first(kept: _Kept) -> None:
     until(kept.has_written)
     kept.run(Logs(max_size=2000), lambda: kept.log.stat().st_size - _archived(kept) < 2000)
@@ -132,7 +191,7 @@ def test_what_was_set_aside_for_a_log_is_given_back_when_its_unit_is_gone(kept: 
     keeper = kept.run(Logs(), lambda: kept.log.stat().st_blocks * 512 > 1 << 16)
     kept.units.clear()
     written = kept.log.stat().st_mtime_ns
-    keeper.look(1e6)
+    keeper.look(1e6, 0.0)
     assert kept.log.stat().st_blocks * 512 < 1 << 16
     assert kept.log.stat().st_mtime_ns == written
     assert kept.read()[0][-1] == b"3999"
