@@ -119,6 +119,11 @@ class StackHome:
         return self.state / "intent.json"
 
     @property
+    def before(self) -> Path:
+        """What a change that is under way is taken back to when it does not work out."""
+        return self.state / "before.json"
+
+    @property
     def halt(self) -> Path:
         """Halts this stack while it exists."""
         return self.state / _HALT

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.graph import Graph
     from orchestrator.supervise.process import Process
+    from orchestrator.supervise.records import Before
     from orchestrator.supervise.unit import Unit
 
 
@@ -46,6 +47,29 @@ class Ledger:
             raise RefusedError(
                 f"cannot record the deployment: {error.strerror}", where=str(self._home.deployment)
             ) from None
+
+    def read_before(self) -> Before | None:
+        """Return what a change that nobody finished began from. What cannot be read is told and left alone."""
+        try:
+            return records.read_before(self._home.before)
+        except RefusedError as error:
+            text = f"{self._home.before}: {error.message}; the change that was under way is not taken back"
+            self._note(None, "record", text)
+            return None
+
+    def keep_before(self, before: Before | None) -> None:
+        """Write what may be brought back; None when nothing may any more. Raises RefusedError when it cannot."""
+        path = self._home.before
+        if before is None:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self._note(None, "record", f"cannot remove {path}: {error.strerror}")
+            return
+        try:
+            records.replace_file(path, records.seal(before), durable=True)
+        except OSError as error:
+            raise RefusedError(f"cannot record what runs: {error.strerror}", where=str(path)) from None
 
     def keep_intents(self, graph: Graph) -> None:
         """Write what is to become of each unit, when that has changed."""

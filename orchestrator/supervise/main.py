@@ -27,6 +27,8 @@ from orchestrator.supervise.supervisor import Supervisor
 from orchestrator.supervise.ward import Ward
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
     from orchestrator.supervise.guardian import Guarded
@@ -108,29 +110,37 @@ async def _run(
     tasks: set[asyncio.Task[None]] = set()
     asked = 0
 
+    def do(what: Coroutine[Any, Any, None]) -> None:
+        task = loop.create_task(what)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
     def terminate() -> None:
         nonlocal asked
         asked += 1
-        task = loop.create_task(operations.terminate(hurry=asked > 1))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        do(operations.terminate(hurry=asked > 1))
 
     ward = Ward(guarded, argv, supervisor, operations, terminate)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, terminate)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     supervisor.begin(hold=options.hold or brought is not None)
+    unfinished = None
+    if brought is None:
+        unfinished = operations.take_up(hold=options.hold)
+    else:
+        supervisor.spare(None)
     await supervisor.swept()
     server = await listen(home.socket, {**operations.methods(), **ward.methods()})
     ward.begin()
+    if unfinished is not None:
+        do(unfinished)
     if supervisor.graph.halted is not None:
         operations.obey()
     manager = ServiceManager(os.environ)
     if brought is not None and supervisor.graph.halted is None:
         operations.bring_in(brought, None, asked_by(options.asked), plan=options.asked.get("plan"))
-        settling = loop.create_task(_settle(operations, brought))
-        tasks.add(settling)
-        settling.add_done_callback(tasks.discard)
+        do(_settle(operations, brought))
     else:
         loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)
     _forget(options.deployment)

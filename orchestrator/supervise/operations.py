@@ -14,20 +14,21 @@ from orchestrator.deployment.model import FORMAT, Deployment
 from orchestrator.deployment.partial import narrowed
 from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise import halt as halts
+from orchestrator.supervise import rollback
 from orchestrator.supervise.attribution import asked_by, edges, told
 from orchestrator.supervise.configs import missing
 from orchestrator.supervise.graph import needed
 from orchestrator.supervise.listening import beating, listen, listening
 from orchestrator.supervise.orders import Orders, known, refuse_strangers, seconds
 from orchestrator.supervise.report import instant
-from orchestrator.supervise.rollback import Before
 from orchestrator.supervise.settlement import Settlement, gone, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from orchestrator.control.server import Connection, Handler
     from orchestrator.deployment.model import UnitSpec
+    from orchestrator.supervise.records import Before
     from orchestrator.supervise.supervisor import Supervisor
 
 
@@ -42,6 +43,7 @@ class Operations:
         self._supervisor = supervisor
         self.applied = False
         self._applying: int | None = None
+        self._unfinished: Before | None = None
         self._begun: WeakKeyDictionary[Connection, tuple[str, ...]] = WeakKeyDictionary()
         self._downs = 0
         self.leave = asyncio.Event()
@@ -104,19 +106,22 @@ class Operations:
         for path in missing(specs):
             raise RefusedError("a rendered config was removed meanwhile", where=path, hint="run `up` again")
         was_down = tuple(spec.name for spec in specs if not self._was_wanted(spec.name))
-        before = Before.of(supervisor, change) if deployment.rollback else None
+        unfinished, self._unfinished = self._unfinished, None
+        before = None
+        if deployment.rollback:
+            before = rollback.before(supervisor, deployment, specs, asked_by(params), unfinished)
         self.applied = True
         self._applying = connection.pid
         self._begun[connection] = was_down
         rolled_back = None
         try:
             with listening(supervisor, connection):
-                supervisor.spare(None if before is None else before.deployment)
+                supervisor.spare(before)
                 self.bring_in(deployment, only, asked_by(params), plan=params.get("plan"))
                 settlement = await self.settle(specs, timeout)
                 units = supervisor.describe()
-                if before is not None and supervisor.graph.halted is None and not self._is_leaving():
-                    rolled_back = await self._roll_back(before, settlement, asked_by(params))
+                if before is not None:
+                    rolled_back = await self._roll_back(before, settlement)
         finally:
             self._applying = None
             supervisor.spare(None)
@@ -129,18 +134,57 @@ class Operations:
             "rolled_back": rolled_back,
         }
 
-    async def _roll_back(self, before: Before, settlement: Settlement, by: dict[str, Any]) -> dict[str, Any] | None:
+    def take_up(self, *, hold: bool) -> Coroutine[Any, Any, None] | None:
+        """Go on where an earlier supervisor died in the midst of a change that is taken back if it does not work out.
+
+        Returns what is left to do in the loop. `hold`: an `up` follows, to which this is left.
+        """
+        supervisor = self._supervisor
+        before = supervisor.unfinished()
+        if before is None:
+            return None
+        lost = missing([spec for spec in before.deployment.units if spec.name in before.wanted])
+        if lost:
+            supervisor.note(None, "rollback", f"impossible by now: {lost[0]} is gone")
+        if lost or supervisor.graph.halted is not None:
+            supervisor.spare(None)
+            return None
+        supervisor.spare(before)
+        if hold:
+            self._unfinished = before
+            return None
+        if supervisor.deployment == before.deployment:  # not begun, or taken back already
+            self._bring_back(before)
+            supervisor.spare(None)
+            return None
+        self._applying = os.getpid()
+        return self._finish(before)
+
+    async def _finish(self, before: Before) -> None:
+        deployment = self._supervisor.deployment
+        units = () if deployment is None else deployment.units
+        try:
+            settlement = await self.settle([spec for spec in units if spec.name in before.settling])
+            await self._roll_back(before, settlement)
+        finally:
+            self._applying = None
+            self._supervisor.spare(None)
+
+    async def _roll_back(self, before: Before, settlement: Settlement) -> dict[str, Any] | None:
         """Bring back what ran before when a unit that was changed did not get there; returns what became of that."""
-        culprits = before.culprits(settlement)
-        if not culprits:
+        culprits = rollback.culprits(before, settlement)
+        if not culprits or self._supervisor.graph.halted is not None or self._is_leaving():
             return None
         names = ", ".join(culprits)
         self._supervisor.note(None, "rollback", f"{names} did not get there: back to what ran before")
-        self.bring_in(before.deployment, before.wanted, by)
-        idle = [spec.name for spec in before.deployment.units if spec.name not in before.wanted]
-        self._supervisor.stop(idle, "it was stopped before")
+        self._bring_back(before)
         specs = [spec for spec in before.deployment.units if spec.name in before.wanted]
         return {**(await self.settle(specs)).result(), "culprits": list(culprits), "units": self._supervisor.describe()}
+
+    def _bring_back(self, before: Before) -> None:
+        self.bring_in(before.deployment, before.wanted, rollback.asked_by(before))
+        idle = [spec.name for spec in before.deployment.units if spec.name not in before.wanted]
+        self._supervisor.stop(idle, "it was stopped before")
 
     def bring_in(
         self, deployment: Deployment, only: Sequence[str] | None, by: dict[str, Any], *, plan: object = None

@@ -1,8 +1,8 @@
 """Truth on disk: what is deployed, what is wanted, which processes are ours.
 
-`deployment.json` and `intent.json` are written before acting and survive the boot; `units.json` is valid for this boot
-only. Each is replaced by rename, so a reader sees the old text or the new one; `units.json`, which every start waits
-for, is overwritten in its place.
+`deployment.json`, `intent.json` and `before.json` are written before acting and survive the boot; `units.json` is
+valid for this boot only. Each is replaced by rename, so a reader sees the old text or the new one; `units.json`, which
+every start waits for, is overwritten in its place.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _UNITS: Final = 2
 _INTENTS: Final = 2
+_BEFORE: Final = 2
 _UNSEALED: Final = 1
 """Deployments and intents of this format have no seal."""
 
@@ -55,6 +56,24 @@ class Intents:
 
     units: dict[str, UnitIntent] = field(default_factory=dict)
     format: int = _INTENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What ran before a change that is under way, and may be brought back.
+
+    `wanted` are its units that were not stopped, `changed` those that the change adds or restarts, `settling` those of
+    the new deployment that are to be ready. `user`, `commit` and `dirty` tell whose change it is.
+    """
+
+    deployment: Deployment
+    wanted: tuple[str, ...]
+    changed: tuple[str, ...]
+    settling: tuple[str, ...]
+    user: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    format: int = _BEFORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +134,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def seal(record: Deployment | Intents) -> str:
+def seal(record: Deployment | Intents | Before) -> str:
     """Return the text of a record, with a digest of itself: what was edited by hand is told from what we wrote."""
     text = codec.encode(record)
     return f'{text[:-1]}{_SEAL}{_digest(text)}"}}'
@@ -168,6 +187,17 @@ def read_intents(path: Path) -> Intents:
         return Intents()
     try:
         return replace(codec.decode(Intents, _opened(path, text, _INTENTS)), format=_INTENTS)
+    except DecodeError as error:
+        raise _damaged(path, error) from None
+
+
+def read_before(path: Path) -> Before | None:
+    """Return what an unfinished change began from, None without one. Raises RefusedError as `read_deployment` does."""
+    text = _read(path)
+    if text is None:
+        return None
+    try:
+        return codec.decode(Before, _opened(path, text, _BEFORE))
     except DecodeError as error:
         raise _damaged(path, error) from None
 

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.deployment.diff import difference
+from orchestrator.supervise.records import Before
 
 if TYPE_CHECKING:
-    from orchestrator.deployment.diff import Difference
-    from orchestrator.deployment.model import Deployment
+    from collections.abc import Iterable
+
+    from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.settlement import Settlement
     from orchestrator.supervise.supervisor import Supervisor
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What ran: `wanted` are its units that were not stopped, `changed` those that the change adds or restarts."""
+def before(
+    supervisor: Supervisor,
+    deployment: Deployment,
+    settling: Iterable[UnitSpec],
+    by: dict[str, Any],
+    unfinished: Before | None,
+) -> Before | None:
+    """Return what runs before `deployment` is brought in, None when nothing does.
 
-    deployment: Deployment
-    wanted: tuple[str, ...]
-    changed: tuple[str, ...]
+    What an `unfinished` change was made of has never been ready: that one's beginning counts.
+    """
+    if supervisor.deployment is None or not supervisor.pids():
+        return None
+    if unfinished is None:
+        old, units = supervisor.deployment, supervisor.graph.units
+        wanted = tuple(spec.name for spec in old.units if spec.name in units and units[spec.name].wanted)
+    else:
+        old, wanted = unfinished.deployment, unfinished.wanted
+    change = difference(old, deployment)
+    names = tuple(spec.name for spec in settling)
+    return Before(old, wanted, (*change.added, *change.restarted), names, by["user"], by["commit"], by["dirty"])
 
-    @classmethod
-    def of(cls, supervisor: Supervisor, change: Difference) -> Before | None:
-        """Return what runs before `change`, None when nothing does."""
-        deployment = supervisor.deployment
-        if deployment is None or not supervisor.pids():
-            return None
-        units = supervisor.graph.units
-        wanted = tuple(spec.name for spec in deployment.units if spec.name in units and units[spec.name].wanted)
-        return cls(deployment, wanted, (*change.added, *change.restarted))
 
-    def culprits(self, settlement: Settlement) -> tuple[str, ...]:
-        """Return the changed units that did not reach their target, in time or at all."""
-        return tuple(name for name in settlement.blocked if name in self.changed)
+def asked_by(changed: Before) -> dict[str, Any]:
+    """Return whose change it was, as the journal has it."""
+    return {"user": changed.user, "commit": changed.commit, "dirty": changed.dirty}
+
+
+def culprits(changed: Before, settlement: Settlement) -> tuple[str, ...]:
+    """Return the changed units that did not reach their target, in time or at all."""
+    return tuple(name for name in settlement.blocked if name in changed.changed)

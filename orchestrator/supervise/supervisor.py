@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.graph import Graph, Todo
     from orchestrator.supervise.halt import Halt as Latch
+    from orchestrator.supervise.records import Before
     from orchestrator.supervise.unit import Action, Event
 
 
@@ -220,10 +221,18 @@ class Supervisor:
         self._configs.prune(self.graph)
         self._renewal.ask()
 
-    def spare(self, deployment: Deployment | None) -> None:
-        """Keep the configs of what may be brought back; None when nothing may any more."""
-        before, self._configs.spared = self._configs.spared, () if deployment is None else deployment.units
-        if before:
+    def unfinished(self) -> Before | None:
+        """Return what a change began from that an earlier supervisor was at when it died."""
+        return self._ledger.read_before()
+
+    def spare(self, before: Before | None) -> None:
+        """Keep what may be brought back, on disk too, and its configs; None when nothing may any more.
+
+        Raises RefusedError when it cannot be written.
+        """
+        spared, self._configs.spared = self._configs.spared, () if before is None else before.deployment.units
+        self._ledger.keep_before(before)
+        if spared:
             self._configs.prune(self.graph)
 
     def _recognise(self, deployment: Deployment) -> None:

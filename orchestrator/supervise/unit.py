@@ -377,15 +377,15 @@ def _enter(unit: Unit, state: State, now: float, why: str | None = None, deadlin
 
 def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:
     fresh = replace(unit, wanted=True, unclean=None, overdue=False)
+    cleared = replace(fresh, failures=0, window=(), retries=0, prober=None, spread=0.0)
     match unit.state:
         case State.STOPPED | State.FAILED | State.FINISHED | State.BACKOFF:
-            cleared = replace(fresh, failures=0, window=(), retries=0, prober=None, spread=0.0)
             return _enter(cleared, State.WAITING, now), (Note("wanted"),)
         case State.WAITING:
             return replace(fresh, prober=None, spread=0.0), ()
-        case State.STOPPING | State.LOST if unit.stopping and unit.stopping.after is After.STOPPED:
+        case State.STOPPING | State.LOST if unit.stopping and unit.stopping.after is not After.WAITING:
             again = replace(unit.stopping, after=After.WAITING, counted=False)
-            return replace(fresh, stopping=again), (Note("wanted"),)
+            return replace(cleared, stopping=again), (Note("wanted"),)
         case State.STARTING:
             return replace(fresh, climb=now, deadline=now + spec.health.startup), ()
         case _:

@@ -86,6 +86,7 @@ def test_two_stacks_share_no_file(home: Home) -> None:
     files = (
         "deployment",
         "intent",
+        "before",
         "journal",
         "logs",
         "supervisor_log",

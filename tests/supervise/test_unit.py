@@ -161,6 +161,14 @@ class TestStart:
         life.on(Start())
         assert life.unit.state is State.WAITING
 
+    def test_start_of_a_unit_that_is_being_stopped_for_a_failure_is_no_failure(self) -> None:
+        life = Life(limited(service("db"), 0)).up()
+        life.on(Broken("its channel is gone"))
+        life.on(Start())
+        life.on(Begin())
+        life.on(Exited(-signal.SIGTERM))
+        assert (life.unit.state, life.unit.restarts) == (State.WAITING, 0)
+
     def test_start_leaves_a_unit_alone_that_is_up(self) -> None:
         life = Life(BF).up()
         before = life.unit
