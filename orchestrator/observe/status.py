@@ -41,6 +41,8 @@ def lines(status: dict[str, Any], *, now: float, width: int | None, colour: bool
     for unit in status["units"]:
         if unit.get("log_lost"):
             table.append(f"{unit['name']}: {unit['log_lost']} bytes of its output were given up: the disk was full")
+        if unit["pid"] is not None and unit.get("log", "") is None and not unit.get("external"):
+            table.append(f"{unit['name']}: its output goes nowhere: no room for a log; `hftstack restart` gives it one")
     for change in status.get("drift", ()):
         table.append(f"drift: {change['unit']}: {change['text']}" if change["unit"] else f"drift: {change['text']}")
     if status["halted"]:

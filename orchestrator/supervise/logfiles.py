@@ -47,8 +47,10 @@ class LogFiles:
         return path
 
     def latest(self, unit: str) -> str | None:
-        """Return the log of the unit's last start; None when it was never started."""
-        known = self._of(unit)
+        """Return the log of the unit's last start; None when it was never started, or that cannot be seen."""
+        known: list[Path] = []
+        with suppress(OSError):
+            known = self._of(unit)
         return str(known[-1]) if known else None
 
     def _secure(self, unit: str, path: Path) -> None:
@@ -62,7 +64,7 @@ class LogFiles:
                     path.unlink()
                     raise
                 last = size <= logroom.LEAST
-                if logroom.give_way(self._directory, unit, others=last) is None:
+                if not self._make_room(unit, others=last):
                     if last:
                         path.unlink()
                         raise
@@ -70,13 +72,27 @@ class LogFiles:
             else:
                 return
 
+    def _make_room(self, unit: str, *, others: bool) -> bool:
+        """Free what earlier starts of the unit take: what was set aside for them, then the oldest of their output.
+
+        `others`: in the last resort an archive of another unit. Tells whether there was anything.
+        """
+        earlier = [log for log in self._of(unit) if log.exists()]
+        if any(rotation.trim(log) for log in earlier):
+            return True
+        if logroom.give_way(self._directory, unit, others=False) is not None:
+            return True
+        if any(logroom.taken(log) >= logroom.LEAST and rotation.drop(log, keep=0) for log in earlier):
+            return True
+        return others and logroom.give_way(self._directory, unit, others=True) is not None
+
     def _of(self, unit: str) -> list[Path]:
         known = self._known.get(unit)
         if known is None:
             directory = self._directory / unit
             try:
                 names = sorted(name for name in os.listdir(directory) if name.removesuffix(".log").isdecimal())  # noqa: PTH208 - names are what is sorted
-            except OSError:
+            except FileNotFoundError:
                 names = []
             known = self._known[unit] = [directory / name for name in names if name.endswith(".log")]
         return known

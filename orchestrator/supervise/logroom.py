@@ -25,19 +25,22 @@ def free(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def taken(log: Path) -> int:
+    """Return how many bytes of the disk a log takes, holes not counted. Raises OSError."""
+    return log.stat().st_blocks * _BLOCK
+
+
 def remove_oldest(log: Path, keep: int, reserve: int) -> int:
     """Remove a unit's oldest output until at most `keep` bytes are left; `log` is being written, and stays.
 
     Returns how many bytes the log alone has above that, its `reserve` not counted. Raises OSError.
     """
     folder = log.parent
-    live = max(0, log.stat().st_blocks * _BLOCK - reserve)
+    live = max(0, taken(log) - reserve)
     sizes: list[tuple[str, int, Span | None]] = [
         (span.start, span.path(folder).stat().st_size, span) for span in archives.in_folder(folder) if span.is_archive
     ]
-    sizes += [
-        (other.stem, other.stat().st_blocks * _BLOCK, None) for other in folder.glob("*.log") if other.stem < log.stem
-    ]
+    sizes += [(other.stem, taken(other), None) for other in folder.glob("*.log") if other.stem < log.stem]
     left = keep - live - sum(size for _, size, _ in sizes)
     for start, size, span in sorted(sizes, key=lambda found: (found[0], found[2] is None, found[2])):
         if left >= 0:

@@ -40,7 +40,8 @@ _GZIP: Final = 31
 
 _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 16
-_PAGE: Final = 1 << 16
+_BLOCKS: Final = 512
+"""Bytes that `st_blocks` counts in (inode(7))."""
 
 
 def rotate(log: Path, *, most: int) -> Iterator[str]:
@@ -118,12 +119,17 @@ def drop(log: Path, *, keep: int) -> int:
         os.close(descriptor)
 
 
-def trim(log: Path) -> None:
-    """Give back what was set aside past the end of a log that nobody writes any more. Raises OSError."""
+def trim(log: Path) -> bool:
+    """Give back what was set aside past the end of a log that nobody writes any more; tell whether that was anything.
+
+    Raises OSError.
+    """
     found = log.stat()
-    if found.st_blocks * 512 > found.st_size + _PAGE:
-        os.truncate(log, found.st_size)
-        os.utime(log, ns=(found.st_atime_ns, found.st_mtime_ns))
+    if found.st_blocks * _BLOCKS <= found.st_size + found.st_blksize:
+        return False
+    os.truncate(log, found.st_size)
+    os.utime(log, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return log.stat().st_blocks < found.st_blocks
 
 
 def reserve(log: Path, size: int) -> bool:

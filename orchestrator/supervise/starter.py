@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -114,11 +115,18 @@ class Starter:
         return gated
 
     def begin(self, name: str, gated: Gated) -> None:
-        """Give a process that is about to begin its place in the order of starts, and the log of its start."""
+        """Give a process that is about to begin its place in the order of starts, and the log of its start.
+
+        Raises SpawnError, with the process let go, for what will pass: there is no descriptor to make the log with.
+        """
         instant = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         try:
             gated.begin_at(instant, self._logs.new(name))
         except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                gated.abandon()
+                gated.process.close()
+                raise SpawnError(f"cannot make its log: {error.strerror}") from None
             self._note(name, "no-log", f"cannot write {self._home.logs}: {error.strerror}; its output is lost")
             gated.begin_at(instant, None)
 
@@ -130,8 +138,10 @@ class Starter:
         return cached[1]
 
     def log_of(self, name: str, process: Process | None) -> str | None:
-        """Return where the unit writes, or wrote last."""
-        if process is not None and process.log not in {None, "", os.devnull}:
+        """Return where the unit writes, or wrote last; None when its output goes nowhere."""
+        if process is not None and process.log == os.devnull:
+            return None
+        if process is not None and process.log:
             return process.log
         return self._logs.latest(name)
 

@@ -474,13 +474,13 @@ class Supervisor:
             self._starter.clear(name, spec, retries=unit.retries)
             self._starter.ration(spec, failed=unit.failures > 0)
             gated = self._standbys.take(name, spec) or self._starter.prepare(name, spec)
+            self._starter.begin(name, gated)
         except HeldSpawnError as error:
             self._inbox.append((name, Held(str(error), error.seconds)))
             return
         except SpawnError as error:
             self._inbox.append((name, SpawnFailed(str(error), refused=isinstance(error, RefusedSpawnError))))
             return
-        self._starter.begin(name, gated)
         process = gated.process
         self._processes[name] = process
         self._roster.keep()

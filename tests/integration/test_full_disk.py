@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -68,6 +70,41 @@ def test_a_dead_supervisors_stack_can_be_stopped_on_a_full_disk(machine: Machine
     done = machine.hftstack("down", "s")
     assert done.code in {0, 5}, done.said
     assert machine.left() == {}
+
+
+def test_a_unit_that_is_killed_on_a_full_disk_starts_with_a_log(machine: Machine, small: Path) -> None:
+    bot = {"type": "sim", "depends_on": ["bf"], "restart": {"policy": "on-failure"}}
+    machine.write({**pair(), "bots": {"mm": bot}})
+    machine.up()
+    before = machine.until_units(lambda units: units["bf"]["level"] == "fresh")["mm"]
+    _fill(small)
+    os.kill(before["pid"], 9)
+    after = machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["mm"]["restarts"])["mm"]
+    assert after["log"] not in {None, before["log"]}
+    until(lambda: machine.ticks("mm"))
+    machine.down()
+
+
+def test_a_unit_whose_output_goes_nowhere_is_told_and_a_restart_gives_it_a_log(machine: Machine, small: Path) -> None:
+    machine.write(services={"s1": {"command": ["sh", "-c", "echo here; exec sleep 1000"]}})
+    machine.up()
+    supervisor = machine.supervisor()
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        shutil.rmtree(machine.state / "logs/s1")
+        os.kill(machine.members()["s1"][0], 9)
+        until(lambda: "s1" not in machine.members())
+        _fill(small)
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    unit = machine.until_units(lambda units: units["s1"]["level"] == "ready" and units["s1"]["restarts"])["s1"]
+    assert unit["log"] is None
+    assert "s1: its output goes nowhere" in machine.hftstack("status").out
+    (small / "ballast").unlink()
+    assert machine.hftstack("restart", "s1").code == 0
+    assert "goes nowhere" not in machine.hftstack("status").out
+    assert machine.hftstack("logs", "s1").out == "here\n"
+    machine.down()
 
 
 _LINES = 20_000

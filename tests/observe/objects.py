@@ -27,7 +27,8 @@ def unit(name: str = "bf", kind: str = "connector", **told: Any) -> dict[str, An
         "waits_for": [],
         "depends_on": [],
         "unclean": None,
-        "log": None,
+        "external": False,
+        "log": f"/nowhere/{name}/00000001.log",
         **told,
     }
 

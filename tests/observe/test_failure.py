@@ -37,7 +37,7 @@ def test_a_unit_that_runs_on_is_told_with_the_rung_it_is_on() -> None:
 
 
 def test_a_unit_that_never_started_names_what_it_waits_for() -> None:
-    waiting = unit("mm", "bot", state="waiting", level=None, pid=None, waits_for=["bf"], reached=False)
+    waiting = unit("mm", "bot", state="waiting", level=None, pid=None, log=None, waits_for=["bf"], reached=False)
 
     assert explain(waiting, spec("mm", Kind.BOT, "bf"), [], stack="prod") == [
         "mm: ready not reached",

@@ -31,6 +31,11 @@ def test_a_stack_reads_as_a_table() -> None:
     ]
 
 
+def test_a_unit_that_runs_without_a_log_is_told() -> None:
+    *_, told = _lines(status(unit("mm", "bot", log=None), unit("by", log=None, external=True)))
+    assert told == "mm: its output goes nowhere: no room for a log; `hftstack restart` gives it one"
+
+
 def test_a_bot_that_does_not_read_is_said_to_be_behind() -> None:
     links = [{"pid": 1, "written": 9000, "lag": 4821}, {"pid": 2, "written": 9000, "lag": 999}]
     found = status(

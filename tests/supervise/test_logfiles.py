@@ -36,6 +36,34 @@ def test_a_start_on_a_full_disk_has_room_for_what_it_writes_at_the_cost_of_older
     assert Output(second).last(1).splitlines()[-1] == b"line 499 of some"
 
 
+def test_what_was_set_aside_for_a_start_is_the_next_ones_on_a_full_disk(small: Path) -> None:
+    files = LogFiles(small)
+    _written(files.new("mm"), 500)
+    fill(small)
+    for number in range(2, 6):
+        log = files.new("mm")
+        assert log.name == f"{number:08}.log"
+        _written(log, 500)
+        assert Output(log).last(1).splitlines()[-1] == b"line 499 of some"
+    assert archives.lost_in(small / "mm") == 0
+
+
+def test_the_output_of_earlier_starts_gives_way_and_is_counted(small: Path) -> None:
+    files = LogFiles(small)
+    first = files.new("mm")
+    _written(first, 5_000)
+    size = first.stat().st_size
+    rotation.trim(first)
+    fill(small)
+    second = files.new("mm")
+    _written(second, 500)
+    assert Output(second).last(1).splitlines()[-1] == b"line 499 of some"
+    assert archives.lost_in(small / "mm") == size
+    gone = Output(first)
+    assert gone.read(0) == (size, b"")
+    assert gone.lost == size
+
+
 def test_other_units_output_gives_way_in_the_last_resort(small: Path) -> None:
     first = LogFiles(small).new("mm")
     _written(first, 20_000)
