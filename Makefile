@@ -1,11 +1,12 @@
 # make demo   a stack of two simulated connectors and a bot, running; needs python3, python3-venv
 # make test   every check; needs cargo, a C compiler, git, ssh-keygen, strace and unshare as well
-# make soak   random faults for an hour, or for SECONDS=600; SEED=7 plays one round again
+# make soak   random faults for an hour, or for SECONDS=600; STACK=paper: real programs; SEED=7 plays one round again
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 SECONDS ?= 3600
+STACK ?= simulator
 
 .PHONY: demo test lint types paper pytest soak clean
 
@@ -38,7 +39,8 @@ pytest: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS)
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m tests.chaos.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	$(if $(filter paper,$(STACK)),$(BIN)/python -m tests.cargo build --release --workspace --locked)
+	$(BIN)/python -m tests.chaos.soak --stack $(STACK) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "missing: python3. apt-get install python3"; exit 1; }

@@ -125,14 +125,8 @@ class Outcome:
         wanted: Sequence[str],
         bots: Mapping[str, Sequence[str]],
         told: Callable[[], Mapping[str, int | None]],
-        *,
-        mute: bool = False,
     ) -> None:
-        """Prepare; `told` is what `status` says of the units' pids.
-
-        `mute`: the disk was full, so a bot may run without a log, and cannot be asked what it hears.
-        """
-        self._mute = mute
+        """Prepare; `told` is what `status` says of the units' pids."""
         self._folder = folder
         self._wanted = sorted(wanted)
         self._bots = {bot: feeds for bot, feeds in bots.items() if bot in wanted}
@@ -159,6 +153,7 @@ class Outcome:
         guardians, supervisors = daemons(found)
         if (len(guardians), len(supervisors)) != (1, 1):
             wrong.append(f"guardians {[p.pid for p in guardians]}, supervisors {[p.pid for p in supervisors]}")
+        wrong += [f"{unit} ({pid}) has no log" for unit, pids in running.items() for pid in pids if not _has_log(pid)]
         wrong += self._blind(running)
         if not wrong:
             said = {unit: pid for unit, pid in self._told().items() if pid is not None}
@@ -175,8 +170,6 @@ class Outcome:
         blind = []
         for bot, feeds in self._bots.items():
             for pid in running.get(bot, ())[:1]:
-                if self._mute and not _has_log(pid):
-                    continue
                 heard = _heard(pid)
                 for feed in feeds:
                     key = (pid, f"{feed} {running.get(feed)}")

@@ -24,7 +24,8 @@ from tests.isolation import iceoryx2_home, remove_shared_memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-HFTSTACK = [sys.executable, "-c", "from orchestrator.cli.main import main; main()"]
+_MAIN = "from orchestrator.cli.main import main; main()"
+HFTSTACK = [sys.executable, "-c", _MAIN]
 _SHARED = Path("/dev/shm")
 _AT_REST = 40
 """Looks at the journal that find nothing new: 0.2 s at least, and it writes what it has after 0.05 s."""
@@ -68,6 +69,7 @@ class Machine:
         self.folder = Path(tempfile.mkdtemp(prefix="hs", dir="/tmp"))
         self.home = self.folder / "h"
         self.file = self.folder / "s.yaml"
+        self.python = Path(sys.executable)
         self.state = self.home / "state/s"
         self.runtime = self.home / "run/s"
         self._running: list[Running] = []
@@ -91,7 +93,7 @@ class Machine:
 
     def begin(self, *words: str | Path, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Running:
         """Start `hftstack WORDS`; `prefix` is a command that runs it."""
-        return self._run([*prefix, *HFTSTACK, *map(str, words)], env, " ".join(map(str, words)))
+        return self._run([*prefix, str(self.python), "-c", _MAIN, *map(str, words)], env, " ".join(map(str, words)))
 
     def _run(self, argv: Sequence[str], env: Mapping[str, str] | None = None, words: str = "") -> Running:
         # files, not pipes: nobody need read them, and what is left behind cannot hold them open
