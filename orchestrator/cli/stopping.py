@@ -43,4 +43,6 @@ def ended(result: Mapping[str, Any]) -> list[str]:
 def _end(unit: Mapping[str, Any]) -> str:
     if unit["external"]:
         return "external: it runs on, not watched any more"
-    return unit["unclean"] or (f"lost: {unit['why'] or ''}" if unit["state"] == "lost" else "stopped")
+    if unit["state"] == "lost":
+        return f"lost: pid {unit['pid']} {unit['why'] or 'is left'}"
+    return unit["unclean"] or "stopped"

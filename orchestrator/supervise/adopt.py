@@ -16,7 +16,7 @@ from orchestrator.deployment.model import Dependency, File, Health, Hooks, Kind,
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.process import Process, ProcessId, identity, is_zombie_of, members, zombie_code
 from orchestrator.supervise.records import Intent
-from orchestrator.supervise.unit import State, Unit
+from orchestrator.supervise.unit import After, State, Stopping, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -123,7 +123,9 @@ def adopt(
             continue
         same = name in external or started_from(process.marker) == digest(spec)
         running = spec if same else replace(spec, argv=(), external=False)
-        units[name] = _present(running, born[name], now, ages[name], wanted=_wanted(name, intents))
+        present = _present(running, born[name], now, ages[name], wanted=_wanted(name, intents))
+        told = name in processes and name in records and records[name].told
+        units[name] = _leaving(present, running.grace) if told else present
     for name in processes:
         if name not in specs:
             unknown = _remembered(name, records.get(name))
@@ -233,6 +235,13 @@ def _present(running: UnitSpec, born: int, now: float, age: float, *, wanted: bo
         climb=now,
         deadline=now + running.health.startup,
     )
+
+
+def _leaving(unit: Unit, grace: float) -> Unit:
+    """Return a unit that was on its way out: its stop begins anew, for nobody knows how far it got."""
+    reason = "was being stopped when its supervisor died"
+    stopping = Stopping(After.WAITING, reason, grace, counted=False)
+    return replace(unit, state=State.STOPPING, why=reason, deadline=None, stopping=stopping)
 
 
 def _remembered(name: str, record: UnitRecord | None) -> UnitSpec:

@@ -22,7 +22,10 @@ _ROOM: Final = 10_000
 _LINGER: Final = 0.05
 """Seconds in which more events may join a batch: a restart makes several, and must not share the interpreter then."""
 
-_KEPT: Final = 200_000
+KEPT: Final = 200_000
+"""Events that are kept at least; a tenth more before the oldest go."""
+
+_PRUNE: Final = "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?"
 _CACHE: Final = 128
 """KiB of pages that SQLite keeps; who only appends needs few, and by default they would grow to 2 MiB."""
 
@@ -104,10 +107,12 @@ def _has_data(connection: sqlite3.Connection) -> bool:
 
 
 class Journal:
-    """Append-only; `record` never blocks and never fails."""
+    """Append-only; `record` never blocks and never fails. Of the past, `kept` events are kept."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, kept: int = KEPT) -> None:
         self._path = path
+        self._kept = kept
+        self._added = 0
         self._queue: queue.Queue[Event | None] = queue.Queue(_ROOM)
         self.lost = 0
         self._closing = threading.Event()
@@ -163,7 +168,7 @@ class Journal:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.execute(f"PRAGMA cache_size=-{_CACHE}")
                 _prepare(connection)
-                connection.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (_KEPT,))
+                connection.execute(_PRUNE, (self._kept,))
             except sqlite3.OperationalError:
                 return None  # a full disk, or no right to write: the file itself may be sound
             except sqlite3.DatabaseError:
@@ -183,6 +188,10 @@ class Journal:
         try:
             connection.execute("BEGIN")
             connection.executemany(_INSERT, map(_row, batch))
+            self._added += len(batch)
+            if self._added > self._kept // 10:
+                connection.execute(_PRUNE, (self._kept,))
+                self._added = 0
             connection.execute("COMMIT")
         except sqlite3.Error:
             self.lost += len(batch)

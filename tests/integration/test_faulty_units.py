@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.children import until
-from tests.integration.harness import pair
+from tests.integration.harness import lives, pair
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.harness import Machine
 
 _SLEEPER = "import time, sys; print('here', flush=True); time.sleep(1000)"
@@ -130,4 +138,90 @@ def test_resources_are_set_before_the_program_begins(machine: Machine) -> None:
     machine.up()
     assert machine.log("p").split()[:2] == ["3", "321"]
     assert "[0]" in machine.log("p")
+    machine.down()
+
+
+def test_a_unit_that_dies_as_soon_as_it_is_started_busies_nobody_and_fills_no_journal(machine: Machine) -> None:
+    dies = {
+        "command": ["false"],
+        "restart": {
+            "policy": "always",
+            "backoff": {"initial": "1ms", "factor": 1, "max": "1ms", "jitter": 0},
+            "limit": {"restarts": 1_000_000, "window": "10m"},
+        },
+    }
+    machine.write({"services": {"dies": dies}, **pair()})
+    machine.begin("up", machine.file)
+    machine.until_units(lambda units: units["dies"]["restarts"] > 200 and units["bf"]["level"] == "fresh")
+    assert machine.hftstack("stop", "dies").code == 0
+    events = machine.happened("start").count("dies"), len([unit for unit, *_ in machine.journal() if unit == "dies"])
+    assert events[0] > 200
+    assert events[1] <= 6 * events[0]
+    assert len(list((machine.state / "logs/dies").iterdir())) <= 20
+    assert machine.units()["bf"]["restarts"] == machine.units()["mm"]["restarts"] == 0
+    machine.down()
+
+
+_FREEZERS = Path("/sys/fs/cgroup/freezer")
+
+
+@pytest.fixture
+def freezer() -> Iterator[Path]:
+    """A place in which the kernel lets nothing move, not even what was sent SIGKILL (cgroup v1)."""
+    folder = _FREEZERS / f"hftstack-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("no cgroup v1 freezer to be had")
+    yield folder
+    (folder / "freezer.state").write_text("THAWED", encoding="utf-8")
+
+    def is_gone() -> bool:
+        with suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
+
+    until(is_gone)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_unit_that_the_kernel_does_not_let_go_is_named_blocks_no_stop_and_is_never_started_twice(
+    machine: Machine, freezer: Path, *, killed: bool
+) -> None:
+    sections = pair(stop={"grace": "300ms"})
+    machine.write(sections)
+    machine.up()
+    stuck = machine.pids()["mm"]
+    assert stuck is not None
+    (freezer / "tasks").write_text(str(stuck), encoding="utf-8")
+    (freezer / "freezer.state").write_text("FROZEN", encoding="utf-8")
+    assert machine.hftstack("restart", "mm").code == 5
+    machine.until_units(lambda units: units["mm"]["state"] == "lost")
+    if killed:
+        machine.kill_supervisor()
+    assert machine.hftstack("up", machine.file, "--timeout", "3s").code == 5
+    assert machine.members()["mm"] == [stuck]
+    done = machine.hftstack("down", "s")
+    assert done.code == 5, done.said
+    assert str(stuck) in done.said
+    assert machine.members() == {"mm": [stuck]}
+    (freezer / "freezer.state").write_text("THAWED", encoding="utf-8")
+    until(lambda: not lives(stuck))
+    machine.up()
+    machine.down()
+
+
+def test_a_unit_that_hides_its_environment_from_us_is_adopted_by_its_record(machine: Machine) -> None:
+    hides = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print('hidden', flush=True); time.sleep(1000)"
+    machine.write(services={"db": {"command": [sys.executable, "-c", hides], "ready": {"log": "hidden"}}})
+    machine.up()
+    pid = machine.pids()["db"]
+    assert pid is not None
+    assert Path(f"/proc/{pid}/environ").stat().st_uid == 0
+    before = machine.supervisor()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: machine.supervisor() != before and machine.pids().get("db") == pid)
+    machine.kill_supervisor()
+    machine.up()
+    assert machine.pids() == {"db": pid}
     machine.down()

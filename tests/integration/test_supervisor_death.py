@@ -173,3 +173,17 @@ def test_a_damaged_or_edited_record_is_refused_and_nothing_is_killed(
     machine.up()
     assert machine.pids() == before
     machine.down()
+
+
+def test_a_bot_that_is_being_restarted_when_the_supervisor_is_killed_comes_back(machine: Machine) -> None:
+    machine.write(pair(config={"faults": {"linger": 1.5}}, stop={"grace": "60s"}))
+    machine.up()
+    before = machine.pids()["mm"]
+    machine.begin("restart", "mm")
+    until(lambda: '"told":true' in (machine.runtime / "units.json").read_text(encoding="utf-8"))
+    supervisor = machine.supervisor()
+    os.kill(supervisor, signal.SIGKILL)
+    machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["mm"]["pid"] != before)
+    assert machine.supervisor() != supervisor
+    assert machine.happened("finished") == machine.happened("killed") == []
+    machine.down()

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.supervise.journal import Event, Journal, append, read
+from tests.children import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,13 @@ def _rows(path: Path) -> list[tuple[int, str | None, str, str, int]]:
         return connection.execute("SELECT at, unit, what, text, pid FROM events ORDER BY id").fetchall()
 
 
+def _last(path: Path) -> int | None:
+    """Return when the newest event was, None while there is no table yet."""
+    with suppress(sqlite3.OperationalError):
+        return next((row[0] for row in reversed(_rows(path))), None)
+    return None
+
+
 def test_events_are_kept_in_order_over_several_lives(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     for life in range(3):
@@ -32,6 +40,22 @@ def test_events_are_kept_in_order_over_several_lives(tmp_path: Path) -> None:
         assert journal.lost == 0
     assert [row[0] for row in _rows(path)] == list(range(300))
     assert _rows(path)[0] == (0, None, "level", "text 0", 100)
+
+
+def test_the_oldest_events_go_while_it_is_written_and_the_file_stays_as_large_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path, kept=1000)
+    sizes = []
+    for number in range(10_000):
+        journal.record(_event(number))
+        if number % 100 == 99:
+            until(lambda number=number: _last(path) == number)  # type: ignore[misc]
+            sizes.append(path.stat().st_size)
+    assert 1000 <= len(_rows(path)) <= 1200
+    journal.close()
+    assert journal.lost == 0
+    assert _rows(path)[-1][0] == 9999
+    assert max(sizes[50:]) <= max(sizes[:50])
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database at all " * 1000, b"SQLite format 3\0" + b"\xff" * 4096])
