@@ -22,17 +22,17 @@ def command(file: Path, *, only_print: bool) -> int:
     """Install a stack as a service of systemd's, started at each boot: the machine's for root, else the user's own.
 
     A stack that runs becomes the service's at once: its supervisor leaves, systemd's takes the units over as they run,
-    and none is touched. One that does not run is not started.
+    and none is touched; what its file says by then is for the next `up` or boot. One that does not run is not started.
 
     `systemctl stop` is an ordered down; a guardian or supervisor that dies leaves the units running, and the next
     start takes them over. A service starts with the binaries of an earlier build, and with its file as it is then. Of
     this environment it has what units inherit and hftstack's own variables, and no others.
     """
     from orchestrator.engine import handover, service  # noqa: PLC0415 - help and completion need not pay
+    from orchestrator.engine.preparation import refuse_another  # noqa: PLC0415
     from orchestrator.observe.unsupervised import living  # noqa: PLC0415
 
-    environ = service.environment(os.environ)
-    stack = load(file, environ)
+    stack = load(file, service.environment(os.environ))
     of = service.service(stack.name, os.environ, os.geteuid())
     content = service.text(stack, of, os.environ)
     if only_print:
@@ -40,12 +40,10 @@ def command(file: Path, *, only_print: bool) -> int:
         return 0
     service.refuse_logout(of, os.geteuid())
     home = target.home().stack(stack.name)
-    runs = bool(living(home))
-    if runs:
-        handover.refuse_changes(stack, home, environ)
+    refuse_another(stack, home)
     service.install(of, content)
     manager = " ".join(of.systemctl)
-    if not runs:
+    if not living(home):
         click.echo(f"{stack.name}  wrote {of.file}, enabled.  {manager} start {of.unit}")
     elif handover.is_managed(of, home):
         click.echo(f"{stack.name}  wrote {of.file}, enabled; it runs as that service")

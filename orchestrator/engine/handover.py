@@ -6,11 +6,9 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.deployment.plan import Action
 from orchestrator.engine.connection import connect, wait_until_left
-from orchestrator.engine.planning import planned
 from orchestrator.engine.service import main_pid, systemctl
-from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.errors import HftstackError
 from orchestrator.observe.unsupervised import living
 from orchestrator.supervise import lock
 from orchestrator.supervise.launch import launch
@@ -21,30 +19,11 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.engine.service import Service
-    from orchestrator.stack.model import Stack
 
 _WITHIN: Final = 30.0
 _BETWEEN: Final = 0.01
 _BUS: Final = "org.freedesktop.systemd1"
 _MOVE: Final = (_BUS, "/org/freedesktop/systemd1", f"{_BUS}.Manager", "AttachProcessesToUnit", "ssau")
-
-
-def refuse_changes(stack: Stack, home: StackHome, environ: Mapping[str, str]) -> None:
-    """Raise RefusedError when a start of the service would touch a unit of what runs.
-
-    Args:
-        stack: what the service would load.
-        home: the stack's home.
-        environ: what the service has of the environment.
-    """
-    changes = [step for step in planned(stack, home, environ=environ, build=None).steps if step.action != Action.KEEP]
-    if changes:
-        what = "; ".join(f"{step.unit}: {step.process.value} ({step.reason or step.action.value})" for step in changes)
-        raise RefusedError(
-            f"{stack.name} runs, and not as its file and this environment say: {what}",
-            where=str(stack.file),
-            hint=f"hftstack up {stack.file}, then enable it: systemd takes over what runs and touches no unit",
-        )
 
 
 def is_managed(of: Service, home: StackHome) -> bool:

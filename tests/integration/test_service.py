@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import venue
 from orchestrator.deployment.homes import locate
 from orchestrator.engine import handover
-from orchestrator.engine.service import Service, environment
-from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.engine.service import Service
+from orchestrator.errors import HftstackError
 from tests.children import until
 from tests.integration.harness import HFTSTACK, lives, pair
 
@@ -125,6 +124,7 @@ def test_a_stack_that_runs_becomes_systemds_and_its_own_again_and_no_unit_is_tou
     machine.up()
     before, guardian = machine.pids(), machine.guardian()
     assert not handover.is_managed(systemd.service, systemd.home)
+    machine.write(pair({"rate": 1}))  # for the next `up`
     systemd.hand_over()
     assert handover.is_managed(systemd.service, systemd.home)
     assert not lives(guardian)
@@ -153,18 +153,13 @@ def test_a_stack_that_systemd_does_not_take_over_is_supervised_as_before(machine
     machine.down()
 
 
-def test_what_a_start_of_the_service_would_change_is_brought_up_first(machine: Machine, systemd: Manager) -> None:
+def test_a_stack_that_runs_from_another_file_is_not_enabled(machine: Machine, systemd: Manager) -> None:
     machine.write(pair())
     machine.up()
-    has = environment(os.environ)
-    stack = venue.load(machine.file, has)
-    changed = has | {"LANG": "eo.UTF-8"}
-    with pytest.raises(RefusedError) as refused:
-        handover.refuse_changes(stack, systemd.home, changed)
-    assert "bf: restarts" in refused.value.message
-    assert refused.value.hint is not None
-    assert f"hftstack up {machine.file}" in refused.value.hint
-    machine.up()
-    kept = machine.hftstack("plan", machine.file)
-    assert "nothing to change" in kept.out
+    other = machine.folder / "other.yaml"
+    machine.write(pair(), file=other)
+    done = machine.hftstack("enable", other, env={"PATH": os.environ["PATH"]})
+    assert done.code == 7, done.said
+    assert f"running from {machine.file}" in done.err
+    assert not handover.is_managed(systemd.service, systemd.home)
     machine.down()

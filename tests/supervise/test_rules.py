@@ -7,7 +7,21 @@ import pytest
 from orchestrator.deployment.model import Level
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.graph import step as step_graph
-from orchestrator.supervise.unit import Excused, Exited, Held, Note, Observed, Release, Revive, Spawn, State, Unit, step
+from orchestrator.supervise.unit import (
+    Excused,
+    Exited,
+    Held,
+    Note,
+    Observed,
+    Release,
+    Revive,
+    Spawn,
+    Spread,
+    State,
+    Tick,
+    Unit,
+    step,
+)
 from tests.supervise.specs import bot, connector
 
 
@@ -35,6 +49,21 @@ def test_a_connector_that_runs_waits_for_no_prober() -> None:
     unit = Unit(State.STARTING, wanted=True, alive=True, died=0.5, window=(0.5,), failures=1)
     after, _ = step(unit, connector("bf"), Excused("one incident", "by"), 1.0)
     assert (after.prober, after.window) == (None, ())
+
+
+def test_an_incident_gives_back_what_its_own_failure_cost_and_no_earlier_one() -> None:
+    unit = Unit(State.WAITING, wanted=True, died=0.9, retries=1, window=(0.2,), failures=1)
+    after, _ = step(unit, connector("bf"), Excused("one incident", "by", 0.5), 1.0)
+    assert (after.prober, after.spread, after.window, after.failures) == ("by", 0.5, (0.2,), 1)
+
+
+def test_a_retry_that_was_put_off_after_an_incident_has_its_whole_startup_from_then_on() -> None:
+    bf = connector("bf")
+    unit = Unit(State.WAITING, wanted=True, since=1.0, climb=0.0, retries=2, spread=0.5)
+    for event, now in ((Spread(), 20.0), (Tick(), 20.5), (Release(7), 20.5)):
+        unit, _ = step(unit, bf, event, now)
+    assert (unit.state, unit.retries, unit.spread) == (State.STARTING, 2, 0.0)
+    assert unit.deadline == 20.5 + bf.health.startup
 
 
 def test_a_start_that_is_held_again_for_the_same_reason_is_told_once() -> None:
