@@ -33,8 +33,11 @@ def readable(case: Case) -> Iterator[Finding]:
 
 
 def hiding(mounts: str) -> str | None:
-    """Return the option by which /proc hides processes from other users, from /proc/mounts; None when it does not."""
-    lines = (line.split() for line in mounts.splitlines())
+    """Return the option by which /proc hides processes from other users, from /proc/mounts; None when it does not.
+
+    Of several mounts on each other the last one is seen.
+    """
+    lines = (line.split() for line in reversed(mounts.splitlines()))
     options = next((fields[3] for fields in lines if fields[1:3] == ["/proc", "proc"]), "")
     found = (option for option in options.split(",") if option.startswith("hidepid="))
     return next((option for option in found if option.partition("=")[2] not in {"0", "off"}), None)

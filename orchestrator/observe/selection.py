@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import RefusedError, UsageError
 from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
@@ -114,11 +114,21 @@ def _deployed(home: StackHome) -> dict[str, object]:
 
 
 def runs(home: StackHome) -> bool:
-    """Tell whether a stack is supervised, or has processes that outlived their supervisor."""
+    """Tell whether a stack is supervised, or has processes that outlived their supervisor.
+
+    Raises RefusedError when the runtime directory is another user's, as after su(1) without a login.
+    """
     if lock.holder(home.lock) is not None:
         return True
-    if not home.units.exists():
-        return False
+    try:
+        if not home.units.exists():
+            return False
+    except OSError as error:
+        raise RefusedError(
+            f"cannot look into the runtime directory: {error.strerror}",
+            where=str(home.runtime),
+            hint="log in as yourself: XDG_RUNTIME_DIR is another user's, or unset it",
+        ) from None
     from orchestrator.observe.unsupervised import living  # noqa: PLC0415 - 20 ms that a supervised stack does not need
 
     return bool(living(home))

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.deployment.homes import Home
+from orchestrator.errors import RefusedError
+from orchestrator.observe import selection
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.harness import Machine
 
 _SIM = "network: local\nconnectors: {a: {type: sim}}\n"
@@ -146,3 +152,12 @@ def test_down_of_a_file_that_was_never_up_is_done_however_it_is_named(machine: M
 
     assert (by_name.code, by_variable.code) == (0, 0)
     assert by_name.out == by_variable.out == "no stack was ever started from s.yaml here\n"
+
+
+def test_a_runtime_directory_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    stack = Home(tmp_path / "state", tmp_path / ("x" * 300), 1000).stack("prod")
+    with pytest.raises(RefusedError) as refused:
+        selection.runs(stack)
+    assert refused.value.where == str(stack.runtime)
+    assert refused.value.hint is not None
+    assert "XDG_RUNTIME_DIR" in refused.value.hint

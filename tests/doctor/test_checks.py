@@ -181,6 +181,11 @@ def test_a_proc_that_hides_processes_is_known_by_its_mount(options: str, hidden:
     assert processes.hiding(f"tmpfs /tmp tmpfs rw 0 0\nproc /proc proc {options} 0 0\n") == hidden
 
 
+def test_of_two_mounts_on_proc_the_upper_one_is_seen() -> None:
+    assert processes.hiding("proc /proc proc rw 0 0\nproc /proc proc rw,hidepid=2 0 0\n") == "hidepid=2"
+    assert processes.hiding("proc /proc proc rw,hidepid=2 0 0\nproc /proc proc rw 0 0\n") is None
+
+
 def test_limits_that_would_be_refused_are_told_before_a_start(root: Path) -> None:
     told = _told(privileges.resources, _case(root, _unit(resources=Resources(limits=(("core", -1), ("nofile", 1))))))
     assert [verdict for verdict, _ in told] == ["ok" if _may_be_unlimited(resource.RLIMIT_CORE) else "bad"]

@@ -918,6 +918,17 @@ class TestIncidents:
         assert len({at for at, _ in started}) == 4
         assert begun < min(started)[0] < max(started)[0] < begun + 1.0
 
+    def test_whoever_waits_is_told_once_and_keeps_its_instant_whoever_fails_after_it(self) -> None:
+        stage = self._up("a.example", "a.example", "a.example")
+        noises = iter([n / 100 for n in range(100)])
+        stage.noise = lambda: next(noises)
+        stage.exit("c0", "c1")
+        waits = stage["c1"]
+        assert waits.spread > 0
+        stage.exit("c2", after=0.1)
+        assert stage["c1"] == waits
+        assert stage["c2"].spread not in {0.0, waits.spread}
+
     def test_a_start_that_was_put_off_has_its_whole_startup_from_then_on(self) -> None:
         stage = self._up("a.example", "a.example").exit("c0").exit("c1", after=0.1)
         stage.on("c0", Observed(Level.CONNECTED), after=9.0).tick()
