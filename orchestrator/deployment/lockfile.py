@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from orchestrator.deployment import codec
 from orchestrator.errors import RefusedError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Version of a lock; whoever adds a key to it counts up."""
 
 _MOST_BYTES: Final = 1 << 20
 _SHORT: Final = 12
@@ -29,6 +30,7 @@ class Lock:
     `source` is a repository's URL, None for a folder; `revision` the last commit that changed the workspace, None when
     no git knows it. `binaries` are by program. `configs` are by unit, of their text with secrets left out. A stack that
     needs no cargo has nothing in between.
+    `programs` are by unit: the executables of commands that name them by a path, which cargo does not build.
     """
 
     stack: str
@@ -45,6 +47,7 @@ class Lock:
     rustflags: tuple[str, ...] = ()
     binaries: dict[str, str] = field(default_factory=dict)
     configs: dict[str, str] = field(default_factory=dict)
+    programs: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -71,9 +74,9 @@ def differences(locked: Lock, found: Lock, *, source: bool = True, binaries: boo
         locked: what the lock file says.
         found: what is there.
         source: whether `found` knows its source and toolchain.
-        binaries: whether `found` knows its binaries.
+        binaries: whether `found` knows its binaries and programs.
     """
-    skipped = {"format", *(() if source else _OF_SOURCE), *(() if binaries else ("binaries",))}
+    skipped = {"format", *(() if source else _OF_SOURCE), *(() if binaries else ("binaries", "programs"))}
     changes: list[Difference] = []
     for entry in dataclasses.fields(Lock):
         if entry.name in skipped:
@@ -81,7 +84,7 @@ def differences(locked: Lock, found: Lock, *, source: bool = True, binaries: boo
         before, after = getattr(locked, entry.name), getattr(found, entry.name)
         what = _IN_WORDS.get(entry.name, entry.name)
         if isinstance(before, dict):
-            noun = {"binaries": "binary", "configs": "config"}[entry.name]
+            noun = {"binaries": "binary", "configs": "config", "programs": "program"}[entry.name]
             changes.extend(
                 Difference(f"{noun} of {name}", _word(before.get(name)), _word(after.get(name)))
                 for name in sorted(before.keys() | after.keys())

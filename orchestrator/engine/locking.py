@@ -25,8 +25,10 @@ def lock(
 ) -> Lock:
     """Build what the stack needs, write its lock beside its file, and return it.
 
-    Raises RefusedError when the source has changes that no commit holds, BuildError when it cannot be built.
+    Raises RefusedError when the source has changes that no commit holds, BuildError when it cannot be built,
+    ResolveError when a program of a command is not there.
     """
+    programs = locking.programs(stack, all_there=True)
     request = build_request(stack, home=home)
     known = None if request is None else examine(request, environ=environ)
     if known is not None and known.changed:
@@ -39,7 +41,7 @@ def lock(
     binaries = None if request is None else build(request)
     if request is not None and known is not None and known.cargo_lock is None:
         known = examine(request, environ=environ)  # cargo has just written Cargo.lock
-    made = locking.found(stack, request, known, binaries)
+    made = locking.found(stack, request, known, binaries, programs)
     lockfile.write(lockfile.path_of(stack.file), made)
     return made
 
@@ -47,17 +49,19 @@ def lock(
 def check(
     stack: Stack, home: StackHome, *, environ: Mapping[str, str], build: Callable[[BuildRequest], BuildResult] | None
 ) -> tuple[Difference, ...]:
-    """Return what of the stack is not as its lock says. Without `build`, its binaries are not looked at.
+    """Return what of the stack is not as its lock says. Without `build`, its binaries and programs are not looked at.
 
     Raises RefusedError for a lock that is not there or cannot be read, BuildError when it cannot be built.
     """
     locked = lockfile.read(lockfile.path_of(stack.file))
     request = build_request(stack, home=home)
     known = None if request is None else examine(request, environ=environ)
-    early = _differences(locked, locking.found(stack, request, known, None), known.changed if known else ())
-    if build is None or request is None:
+    early = _differences(locked, locking.found(stack, request, known, None, {}), known.changed if known else ())
+    if build is None:
         return early
-    late = lockfile.differences(locked, locking.found(stack, request, known, build(request)))
+    binaries = None if request is None else build(request)
+    programs = locking.programs(stack, all_there=False)
+    late = lockfile.differences(locked, locking.found(stack, request, known, binaries, programs))
     return (*early, *(change for change in late if change not in early))
 
 
@@ -84,7 +88,7 @@ def refuse_unlocked(
     locked = lockfile.read(lockfile.path_of(stack.file))
     request = build_request(stack, home=home)
     known = examine(request, environ=environ) if built and request is not None else None
-    found = locking.found(stack, request, known, binaries)
+    found = locking.found(stack, request, known, binaries, locking.programs(stack, all_there=False))
     apart = lockfile.differences(locked, found, source=built or request is None)
     if known is not None and known.changed:
         apart = (*_differences(locked, locked, known.changed), *apart)

@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.lockfile import Lock
+from orchestrator.resolve.commands import Commands
+from orchestrator.resolve.error import ResolveError
 from orchestrator.stack.model import SIM, Bot, Connector
 from orchestrator.stack.templates import Template
 from orchestrator.venue.models import PUBLIC
@@ -20,8 +22,32 @@ if TYPE_CHECKING:
 _HIDDEN: Final = "<redacted>"
 
 
+def programs(stack: Stack, *, all_there: bool) -> dict[str, str]:
+    """Return the digest of what each unit runs whose command names its program by a path.
+
+    One that is found on the PATH is the machine's, and no two machines need have the same. Raises ResolveError for one
+    that is not there, unless that is no fault: `all_there` is false.
+    """
+    digests = {}
+    commands = Commands("")
+    for _, name, unit in stack.units():
+        if isinstance(unit, Connector) or not unit.command or "/" not in unit.command[0]:
+            continue
+        try:
+            digests[name] = commands.resolve(unit.command, unit.cwd)[1].sha256
+        except ResolveError as error:
+            if all_there:
+                error.where = name
+                raise
+    return digests
+
+
 def found(
-    stack: Stack, request: BuildRequest | None, provenance: Provenance | None, binaries: BuildResult | None
+    stack: Stack,
+    request: BuildRequest | None,
+    provenance: Provenance | None,
+    binaries: BuildResult | None,
+    programs: Mapping[str, str],
 ) -> Lock:
     """Return the lock of a loaded stack.
 
@@ -30,6 +56,7 @@ def found(
         request: what cargo would build; None when nothing needs it.
         provenance: what that is made of, None when it is not known.
         binaries: what cargo built, None when it is not known.
+        programs: what `programs` returned.
     """
     configs = {
         name: _digest(config.table, simulated=isinstance(unit, Connector | Bot) and unit.type == SIM)
@@ -37,7 +64,7 @@ def found(
         if (config := stack.config(name)) is not None
     }
     if request is None:
-        return Lock(stack=stack.name, network=stack.network, configs=configs)
+        return Lock(stack=stack.name, network=stack.network, configs=configs, programs=dict(programs))
     return Lock(
         stack=stack.name,
         network=stack.network,
@@ -55,6 +82,7 @@ def found(
             {} if binaries is None else {_name(program): binary.sha256 for program, binary in binaries.binaries.items()}
         ),
         configs=configs,
+        programs=dict(programs),
     )
 
 

@@ -26,6 +26,7 @@ LOCK = Lock(
     features=("binancefutures", "bybit"),
     binaries={"connector": "b" * 64},
     configs={"bf": "c" * 64, "by": "d" * 64},
+    programs={"mm": "e" * 64},
 )
 CHANGES: dict[str, tuple[Any, str]] = {
     "stack": ("stage", "stack: locked prod, found stage"),
@@ -42,6 +43,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "rustflags": (("-Cx",), "RUSTFLAGS: locked nothing, found -Cx"),
     "binaries": ({}, "binary of connector: locked bbbbbbbbbbbb, found nothing"),
     "configs": ({"bf": "c" * 64, "by": "f" * 64}, "config of by: locked dddddddddddd, found ffffffffffff"),
+    "programs": ({}, "program of mm: locked eeeeeeeeeeee, found nothing"),
 }
 
 
@@ -61,7 +63,10 @@ def test_what_is_not_known_is_no_difference() -> None:
     found = Lock("prod", "testnet", profile="release", features=LOCK.features, configs=LOCK.configs)
 
     assert differences(LOCK, found, source=False, binaries=False) == ()
-    assert {change.what for change in differences(LOCK, found, source=False)} == {"binary of connector"}
+    assert {change.what for change in differences(LOCK, found, source=False)} == {
+        "binary of connector",
+        "program of mm",
+    }
 
 
 def test_a_lock_is_read_as_it_was_written_in_lines_that_a_reviewer_can_compare(tmp_path: Path) -> None:
@@ -81,7 +86,7 @@ def test_a_lock_is_read_as_it_was_written_in_lines_that_a_reviewer_can_compare(t
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"format": 2, "new": 1}', "of a newer hftstack (format 2, this one knows 1)"),
+        ('{"format": 3, "new": 1}', "of a newer hftstack (format 3, this one knows 2)"),
         ("{", "not a JSON object"),
         ("[" * 10_000, "not a JSON object"),
         ('{"format": 1, "stack": "prod"}', "/network: missing"),

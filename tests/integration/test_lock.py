@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -111,7 +112,7 @@ def test_a_locked_stack_comes_up_and_whatever_differs_is_refused_by_name_with_no
     assert check.code == 6
     assert [line.split(": ")[1] for line in check.out.splitlines()] == ["revision", "config of bf"]
 
-    newer = stack.locked() | {"format": 2}
+    newer = stack.locked() | {"format": 99}
     stack.lock.write_text(json.dumps(newer))
     assert "of a newer hftstack" in stack.run("up", file, "--locked").err
     assert stack.run("up", file, "tool").code == 0
@@ -129,3 +130,33 @@ def test_a_source_in_git_is_locked_by_its_commit_and_needs_it_no_more(stack: Loc
     assert stack.run("up", file, "tool", "--locked").code == 0
     assert stack.run("up", file, "tool", "--locked", "--no-build").code == 0
     stack.machine.down()
+
+
+def test_a_program_that_a_command_names_by_its_path_is_locked_too(machine: Machine) -> None:
+    bot = machine.script("bot", "exec sleep 1000")
+    bots = {"mm": {"command": ["./bot", "--fast"]}, "rest": {"command": ["sleep", "1000"]}}
+    machine.write(bots=bots, services={"base": {"command": [bot]}})
+    done = machine.hftstack("lock", machine.file)
+    assert done.code == 0, done.said
+    lock = json.loads((machine.folder / "s.lock").read_text())
+    digest = hashlib.sha256((machine.folder / "bot").read_bytes()).hexdigest()
+    assert lock["programs"] == {"base": digest, "mm": digest}
+    assert f"mm {digest[:8]}" in done.out
+    assert machine.hftstack("up", machine.file, "--locked").code == 0
+    before = machine.pids()
+
+    machine.script("bot", "exec sleep 2000")
+    refused = machine.hftstack("up", machine.file, "--locked")
+    assert refused.code == 7
+    assert f"program of mm: locked {digest[:12]}, found " in refused.err
+    assert machine.pids() == before
+    for there in (True, False):
+        if not there:
+            (machine.folder / "bot").unlink()
+        check = machine.hftstack("lock", machine.file, "--check")
+        assert check.code == 6
+        assert [line.split(": ")[1] for line in check.out.splitlines()] == ["program of base", "program of mm"]
+        assert machine.hftstack("lock", machine.file, "--check", "--no-build").code == 0
+    gone = machine.hftstack("lock", machine.file)
+    assert (gone.code, "cannot run " in gone.err) == (3, True)
+    machine.down()
