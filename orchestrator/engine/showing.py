@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -41,21 +42,25 @@ def shown(key: bytes, read: Read, *deployments: Deployment | None) -> Shown:
         return value if name in PUBLIC_ENV or name in _OUR_OWN or refers(value) else hidden(value)
 
     open_ones = {
-        file.path
+        file.path: file.sha256
         for deployment in deployments
         if deployment is not None
         for unit in deployment.units
         for place, file in enumerate(unit.files)
-        # a simulator has no secrets, and the second config is iceoryx2's
+        # a simulator's own values are no secrets, and the second config is iceoryx2's
         if unit.type == SIM or place > 0 or (unit.kind is not Kind.CONNECTOR and Path(file.path).stem[:8] == "channel-")
     }
     return Shown(variable, hidden, _Tables(read, hidden, open_ones))
 
 
 class _Tables(Mapping[str, Mapping[str, str]]):
-    """Configs by path, read when somebody asks."""
+    """Configs by path, read when somebody asks.
 
-    def __init__(self, read: Read, hidden: Callable[[str], str], open_ones: set[str]) -> None:
+    `open_ones` are those whose values are no secrets, with their digests: one that is not of the content alone is a
+    keyed one, of a config into which secrets were filled.
+    """
+
+    def __init__(self, read: Read, hidden: Callable[[str], str], open_ones: Mapping[str, str]) -> None:
         self._read = read
         self._hidden = hidden
         self._open = open_ones
@@ -83,17 +88,24 @@ class _Tables(Mapping[str, Mapping[str, str]]):
             table = tomllib.loads(content.decode())
         except ValueError:
             return None
-        return dict(self._shown(table, "", is_open=path in self._open))
+        known = self._open.get(path)
+        is_filled = known is not None and known != hashlib.sha256(content).hexdigest()
+        return dict(self._shown(table, "", is_open=known is not None, is_filled=is_filled))
 
-    def _shown(self, table: Mapping[str, object], above: str, *, is_open: bool) -> Iterator[tuple[str, str]]:
+    def _shown(
+        self, table: Mapping[str, object], above: str, *, is_open: bool, is_filled: bool
+    ) -> Iterator[tuple[str, str]]:
         for name, value in table.items():
             place = f"{above}{name}"
             if isinstance(value, dict):
-                yield from self._shown(value, f"{place}.", is_open=is_open)
+                yield from self._shown(value, f"{place}.", is_open=is_open, is_filled=is_filled)
                 continue
             text = json.dumps(value, ensure_ascii=False, default=str)
             if isinstance(value, str) and refers(value):
                 yield place, str(value)
                 continue
-            is_public = is_open or (name in PUBLIC and ("://" not in text or is_plain_url(str(value))))
+            if is_open:
+                is_public = not is_filled or '"' not in text
+            else:
+                is_public = name in PUBLIC and ("://" not in text or is_plain_url(str(value)))
             yield place, "" if value == "" else text if is_public else self._hidden(text)
