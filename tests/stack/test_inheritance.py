@@ -122,10 +122,11 @@ def test_a_path_is_relative_to_the_file_that_holds_it(files: Files) -> None:
         """\
 network: local
 source: {path: tree}
+secrets: {pem: {file: keys/pem}, key: {command: [./get, ./untouched]}, other: {command: [pass, show]}}
 notify: {command: [./alert.sh, ./untouched]}
 defaults: {hooks: {on_failed: [../page.sh]}}
 connectors:
-  bf: {type: sim, config: bf.toml, cwd: work, hooks: {on_halt: [cancel, ./untouched]}}
+  bf: {type: sim, config: bf.toml, cwd: work, hooks: {on_halt: [../cancel, ./untouched]}}
   own: {type: sim, config: bf.toml}
 bots: {mm: {command: [./mm.py], depends_on: [bf]}}
 """,
@@ -137,16 +138,29 @@ bots: {mm: {command: [./mm.py], depends_on: [bf]}}
     common = files.folder / "common"
     assert stack.source is not None
     assert stack.source.path == common / "tree"
+    assert stack.secrets["pem"].file == common / "keys/pem"
+    assert stack.secrets["key"].command == (f"{common}/get", "./untouched")
+    assert stack.secrets["other"].command == ("pass", "show")
     assert stack.notify is not None
     assert stack.notify.command == (f"{common}/alert.sh", "./untouched")
     assert stack.connectors["bf"].cwd == common / "work"
     assert stack.connectors["bf"].hooks.on_failed == (f"{files.folder}/page.sh",)
-    assert stack.connectors["bf"].hooks.on_halt == ("cancel", "./untouched")
+    assert stack.connectors["bf"].hooks.on_halt == (f"{files.folder}/cancel", "./untouched")
     assert [config.path for name in ("bf", "own") if (config := stack.config(name))] == [
         common / "bf.toml",
         files.folder / "own.toml",
     ]
     assert (stack.bots["mm"].command, stack.bots["mm"].cwd) == (("./mm.py",), files.folder)
+
+
+@pytest.mark.parametrize(("url", "found"), [("../tree", "tree"), ("https://example.org/tree", None)])
+def test_a_repository_on_this_disk_is_relative_to_its_file_too(files: Files, url: str, found: str | None) -> None:
+    commit = "5f3ec40b5ae0f5ab8eb4e8fd6e1b3b1d4c2a9e77"
+    files.write("common/base.yaml", f"network: local\nsource: {{git: {url}, rev: {commit}}}\n")
+
+    stack = files.load("extends: common/base.yaml\nconnectors: {bf: {type: sim}}")
+    assert stack.source is not None
+    assert stack.source.git == (url if found is None else str(files.folder / found))
 
 
 def test_a_path_that_begins_with_a_variable_is_absolute_when_the_variable_is(files: Files) -> None:

@@ -122,6 +122,22 @@ def test_a_host_that_is_not_exactly_the_exchange_s_is_refused(judge: Judge, url:
     assert {(mistake.pointer, mistake.severity) for mistake in found} == {("/connectors/c/config/stream_url", "error")}
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("wss://fstream.binancefuture.com@evil.example/ws", "holds a user name"),
+        ("wss:///ws", "has no host"),
+        ("wss://fstream.BINANCEfuture.com/ws", "has a host with capital letters"),
+        ("wss://fstream.binancefuture.com./ws", "has a host that ends with a dot"),
+        ("wss://[fe80::1%25eth0]/ws", "has a host in brackets that is no IPv6 address"),
+    ],
+)
+def test_what_is_wrong_with_a_host_is_said(judge: Judge, url: str, said: str) -> None:
+    (mistake,) = judge("binancefutures", {"stream_url": url})
+
+    assert said in mistake.message
+
+
 @pytest.mark.parametrize("name", [name for name, (_, rule) in LOOK_ALIKES.items() if rule in {"url", "url-end"}])
 def test_what_is_no_url_is_not_made_one_by_allowing_its_host(judge: Judge, name: str) -> None:
     url, rule = LOOK_ALIKES[name]
