@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.control.client import NotSupervisedError
 from orchestrator.deployment import codec, digestkey
 from orchestrator.deployment.partial import narrowed
 from orchestrator.deployment.plan import Blackout, Plan, plan
@@ -81,8 +83,9 @@ def digest(key: bytes, deployment: Deployment) -> str:
 
 
 def _alive(home: StackHome) -> set[str]:
+    """Return the units that have a process; a supervisor that leaves meanwhile is not needed for that."""
     client = connect(home)
-    if client is None:
-        return set(living(home))
-    with client:
-        return {unit["name"] for unit in client.call("status")["units"] if unit["pid"] is not None}
+    if client is not None:
+        with client, suppress(NotSupervisedError):
+            return {unit["name"] for unit in client.call("status")["units"] if unit["pid"] is not None}
+    return set(living(home))
