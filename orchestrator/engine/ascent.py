@@ -82,10 +82,10 @@ def up(
 def _plan(
     preparation: Preparation, only: Sequence[str] | None, reviewed: Callable[[Plan], None] | None = None
 ) -> str | None:
-    """Return the digest of what is about to be done, None when damaged records hide it from us."""
+    """Return the digest of what is about to be done, None when the records hide it from us."""
     try:
         found = effect(preparation.deployment, preparation.configs, preparation.home, only=only)
-    except RefusedError:
+    except HftstackError:
         if reviewed is not None:
             raise
         return None

@@ -12,7 +12,7 @@ from orchestrator.engine import attribution
 from orchestrator.engine.answering import refuse_mute
 from orchestrator.engine.locking import refuse_unlocked
 from orchestrator.engine.requirement import refuse_unmet
-from orchestrator.errors import RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
@@ -120,7 +120,7 @@ def scope_of(stack: Stack, home: StackHome, only: Sequence[str] | None) -> Scope
         return None
     try:
         deployed = records.read_deployment(home.deployment)
-    except RefusedError:
+    except HftstackError:
         return None
     return None if deployed is None and living(home) else Scope.of(stack, only, deployed)
 

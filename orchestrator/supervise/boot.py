@@ -15,7 +15,9 @@ def boot() -> int:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))  # noqa: PTH120 - pathlib would cost 2 MiB
 
     from orchestrator.supervise.guardian import guard  # noqa: PLC0415 - needs the path set above
+    from orchestrator.supervise.stderr import spare_stderr  # noqa: PLC0415 - likewise
 
+    spare_stderr()
     return guard(_supervise, sys.argv[1:])
 
 

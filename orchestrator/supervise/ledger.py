@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment import codec
-from orchestrator.errors import RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import records
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
 from orchestrator.supervise.unit import State
@@ -30,6 +30,7 @@ class Ledger:
         self._boot = boot
         self._note = note
         self._intents = Intents()
+        self._unwritten: Intents | None = None
         self._restarts: dict[str, int] = {}
         self._texts: dict[str, tuple[UnitRecord, str]] = {}
 
@@ -52,7 +53,7 @@ class Ledger:
         """Return what a change that nobody finished began from. What cannot be read is told and left alone."""
         try:
             return records.read_before(self._home.before)
-        except RefusedError as error:
+        except HftstackError as error:
             text = f"{self._home.before}: {error.message}; the change that was under way is not taken back"
             self._note(None, "record", text)
             return None
@@ -72,15 +73,18 @@ class Ledger:
             raise RefusedError(f"cannot record what runs: {error.strerror}", where=str(path)) from None
 
     def keep_intents(self, graph: Graph) -> None:
-        """Write what is to become of each unit, when that has changed."""
-        intents = {name: _intent(unit) for name, unit in graph.units.items()}
-        if intents == self._intents.units:
+        """Write what is to become of each unit, unless that is what was written last. Told once when it cannot."""
+        intents = Intents({name: _intent(unit) for name, unit in graph.units.items()})
+        if intents.units == self._intents.units:
             return
-        self._intents = Intents(intents)
         try:
-            records.replace_file(self._home.intent, records.seal(self._intents), durable=True)
+            records.replace_file(self._home.intent, records.seal(intents), durable=True)
         except OSError as error:
-            self._note(None, "record", f"cannot write {self._home.intent}: {error.strerror}")
+            if intents != self._unwritten:
+                self._note(None, "record", f"cannot write {self._home.intent}: {error.strerror}")
+            self._unwritten = intents
+        else:
+            self._intents, self._unwritten = intents, None
 
     def keep_units(self, graph: Graph, processes: Mapping[str, Process]) -> None:
         """Write which processes are ours, and how often each unit was restarted."""

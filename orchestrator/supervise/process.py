@@ -129,7 +129,14 @@ class Process:
             pidfd = os.pidfd_open(process_id.pid)
         except ProcessLookupError:
             return None
-        if identity(process_id.pid) != process_id:
+        try:
+            found = identity(process_id.pid)
+        except PermissionError:
+            if _is_ours(pidfd):
+                os.close(pidfd)
+                raise
+            found = None
+        if found != process_id:
             os.close(pidfd)
             return None
         return cls(process_id, pidfd, child=_is_child(process_id.pid), marker=marker, log=log)
@@ -173,6 +180,17 @@ class Process:
 
 def _exit_code(result: os.waitid_result) -> int:
     return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+
+
+def _is_ours(pidfd: int) -> bool:
+    """Tell whether we may signal a process: with hidepid that is all that tells ours from another user's."""
+    try:
+        signal.pidfd_send_signal(pidfd, 0)
+    except PermissionError:
+        return False
+    except ProcessLookupError:
+        pass
+    return True
 
 
 def _is_child(pid: int) -> bool:

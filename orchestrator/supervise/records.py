@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
 from orchestrator.deployment.model import FORMAT, Deployment, Kind
-from orchestrator.errors import RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,7 +169,7 @@ def overwrite_file(path: Path, text: str) -> None:
 def read_deployment(path: Path) -> Deployment | None:
     """Return the deployment on disk, None when there is none; one of an older format as this one writes it.
 
-    Raises RefusedError for what cannot be read, is of a newer format, or was edited.
+    Raises RefusedError for what is damaged, of a newer format, or was edited, HftstackError for what cannot be read.
     """
     text = _read(path)
     if text is None:
@@ -219,7 +219,9 @@ def _read(path: Path) -> str | None:
         return path.read_text()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:  # the disk, or too many open files: it may be readable again
+        raise HftstackError(f"cannot read it: {error.strerror}", where=str(path)) from None
+    except UnicodeDecodeError as error:
         raise _damaged(path, error) from None
 
 

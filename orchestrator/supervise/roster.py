@@ -52,6 +52,7 @@ class Roster:
         self._gone = gone
         self._release = release
         self._codes: dict[str, int | None] = {}
+        self._graces: dict[str, asyncio.TimerHandle] = {}
 
     def keep(self) -> None:
         """Write the records."""
@@ -72,6 +73,9 @@ class Roster:
         heirs = self._heirs(process)
         if not heirs or not self._inherit(name, process, heirs, code):
             del self._units[name]
+            grace = self._graces.pop(name, None)
+            if grace is not None:
+                grace.cancel()
             self._gone(name, process, self._codes.pop(name, code))
         if not process.child:
             self._release(process.id.pid)
@@ -92,7 +96,8 @@ class Roster:
     def _inherit(self, name: str, process: Process, heirs: list[ProcessId], code: int | None) -> bool:
         """Let a unit live on in what it started, told to end: it is not gone before the last of it is.
 
-        A stop's own SIGKILL falls on it when the grace runs out; after an exit by itself it gets the grace from now.
+        A stop's own SIGKILL falls on it when the grace runs out; after an exit by itself it gets the grace from now,
+        and what else of it turns up when that is over is killed at once.
         """
         heir = None
         for who in heirs:
@@ -107,16 +112,16 @@ class Roster:
             text = f"its main process ended, {ending(code)}; {len(heirs)} that it started live on"
             self._note(name, "members", text)
             if stopping is None:
-                self._loop.call_later(graph.used(name).grace, self._cut_short, name)
-        if name not in self._codes or killed:
-            processes.signal_all(heirs, signal.SIGKILL if killed else signal.SIGTERM)
+                self._graces[name] = self._loop.call_later(graph.used(name).grace, self._cut_short, name)
+        overdue = name in self._graces and self._graces[name].when() <= self._loop.time()
+        if name not in self._codes or killed or overdue:
+            processes.signal_all(heirs, signal.SIGKILL if killed or overdue else signal.SIGTERM)
         self._codes[name] = -signal.SIGKILL if killed else self._codes.get(name, code)
         self.watch(name, heir)
         self.keep()
         return True
 
     def _cut_short(self, name: str) -> None:
-        process = self._units.get(name)
-        if process is not None and name in self._codes:
-            self._note(name, "killed", "what it had started was still alive after the grace")
-            process.signal(signal.SIGKILL)
+        process = self._units[name]
+        self._note(name, "killed", "what it had started was still alive after the grace")
+        processes.signal_all([process.id, *self._heirs(process)], signal.SIGKILL)

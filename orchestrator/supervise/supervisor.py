@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Kind, Level, Logs
-from orchestrator.errors import RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import alarms, halt, watch
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
@@ -120,7 +120,7 @@ class Supervisor:
         self._hooks = Hooks(self._spared, self.note)
         self._renewal = Renewal(lambda: self.graph, self._processes, feed=self.feed, note=self.note)
         self._rescue = Rescue(lambda: self.graph, names, feed=self.feed)
-        self._vigil = Vigil(home.units, home.alive, self._look_at_latch)
+        self._vigil = Vigil(home.units, home.alive, self._beat)
         self._release: Callable[[int], None] = lambda _: None
         self._inbox: deque[tuple[str, Event]] = deque()
         self._draining = False
@@ -144,7 +144,9 @@ class Supervisor:
         self._release(pid)
 
     def begin(self, *, hold: bool) -> None:
-        """Read the records and take over what runs. Raises RefusedError for records that cannot be read.
+        """Read the records and take over what runs.
+
+        Raises RefusedError for records that are damaged, HftstackError for what this machine cannot tell now.
 
         `hold`: nothing that is down is started, until `apply`.
         """
@@ -154,7 +156,7 @@ class Supervisor:
         try:
             adoption = adopt(self.deployment, intents, known, self._prefix, self.now(), hold=hold, find=holding)
         except OSError as error:
-            raise RefusedError(
+            raise HftstackError(
                 f"cannot tell what runs: {error.strerror}", hint="nothing was touched; try again"
             ) from None
         self.graph = adoption.graph
@@ -299,8 +301,9 @@ class Supervisor:
         self.halt(why)
         self.obey()
 
-    def _look_at_latch(self) -> None:
-        """Find a latch whose owner did not get as far as telling us."""
+    def _beat(self) -> None:
+        """Write what could not be written, and find a latch whose owner did not get as far as telling us."""
+        self._ledger.keep_intents(self.graph)
         if self.graph.halted is None and halt.is_latched(self._home):
             self.obey()
 
@@ -308,6 +311,11 @@ class Supervisor:
         """Return (connector, pid) of each foreign process attached to a channel of ours as a bot."""
         connectors = [name for name in self._processes if self.graph.used(name).kind is Kind.CONNECTOR]
         return self.watch.strangers(connectors, self._processes)
+
+    @property
+    def is_needed(self) -> bool:
+        """Tell whether a unit runs, or is to: after a backoff, when its exchange may be asked again, when it can."""
+        return bool(self._processes) or any(unit.wanted for unit in self.graph.units.values())
 
     def pids(self) -> dict[str, int]:
         """Return the process of each unit that runs."""

@@ -123,7 +123,7 @@ class Ward:
         """Tell whether another supervisor comes after this one, for the units that run or for none."""
         if self._handed_over:
             return True
-        return self._renewal is not None or (self._orphaned and bool(self._supervisor.pids()))
+        return self._renewal is not None or (self._orphaned and self._supervisor.is_needed)
 
     def _take_over(self) -> None:
         """Leave, to become the guardian, once nobody is being served: that one starts the next supervisor."""
@@ -135,7 +135,7 @@ class Ward:
 
     def end(self, home: StackHome) -> None:
         """Become the guardian where there is none and the stack still runs; otherwise return, and leave."""
-        if self._orphaned and self._supervisor.pids():
+        if self._orphaned and self._supervisor.is_needed:
             become(command(home, *self._arguments[1:]))
         if self._renewal is not None:
             self._say("\0".join(["renew", *self._renewal]))

@@ -9,7 +9,7 @@ from orchestrator.supervise import records
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.ledger import Ledger
 from orchestrator.supervise.process import Process, ProcessId
-from orchestrator.supervise.records import Units
+from orchestrator.supervise.records import Intent, UnitIntent, Units
 from orchestrator.supervise.unit import State, Unit
 from tests.supervise.specs import bot, connector
 
@@ -58,3 +58,19 @@ def test_the_restarts_of_all_units_are_on_disk_with_the_processes_and_told_when_
     found = records.read_units(home.units, "boot")
     assert (found.restarts, list(found.units)) == ({"units": 2}, ["bf"])
     assert not ledger.is_behind(later)
+
+
+def test_an_intent_that_could_not_be_written_is_told_once_and_written_when_it_can_be(tmp_path: Path) -> None:
+    home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
+    home.prepare()
+    told: list[str] = []
+    ledger = Ledger(home, "boot", lambda *words: told.append(str(words)))
+    graph = Graph({"mm": bot("mm", "bf")}, {"mm": Unit(State.FAILED, why="exit 1")})
+    home.intent.mkdir()
+    for _ in range(3):
+        ledger.keep_intents(graph)
+    assert len(told) == 1
+    home.intent.rmdir()
+    ledger.keep_intents(graph)
+    assert records.read_intents(home.intent).units == {"mm": UnitIntent(Intent.FAILED, "exit 1")}
+    assert len(told) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import FORMAT, Deployment, Kind, Level, Logs
-from orchestrator.errors import RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import records
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
 from tests.supervise.specs import bot, connector
@@ -151,3 +151,13 @@ def test_a_text_that_was_torn_is_no_record(tmp_path: Path) -> None:
     records.overwrite_file(path, codec.encode(Units("boot", {"bf": _RECORD})))
     path.write_bytes(path.read_bytes()[:100].ljust(4096))
     assert records.read_units(path, "boot").units == {}
+
+
+@pytest.mark.parametrize("read", [records.read_deployment, records.read_intents])
+def test_a_record_that_cannot_be_read_now_is_not_refused_for_good(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    (tmp_path / "record").mkdir()
+    with pytest.raises(HftstackError, match="cannot read it") as caught:
+        read(tmp_path / "record")
+    assert caught.value.exit_code == 1

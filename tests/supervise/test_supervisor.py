@@ -64,6 +64,7 @@ class _Program:
         self.environ = {"PATH": os.environ["PATH"], "HFTSTACK_HOME": str(self.folder / "h")}
         self.home = locate(self.environ).stack("s")
         self.home.prepare()
+        self.err = self.folder / "err"
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
@@ -74,7 +75,7 @@ class _Program:
         return process
 
     def begin(self, *options: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "err").open("wb") as err:
+        with self.err.open("wb") as err:
             argv = command(self.home, *options)
             process = subprocess.Popen(argv, env=self.environ, stdin=subprocess.DEVNULL, stderr=err)
         self._started.append(process)
@@ -88,7 +89,7 @@ class _Program:
         return True
 
     def said(self) -> str:
-        return (self.folder / "err").read_text()
+        return self.err.read_text()
 
     def client(self) -> Client:
         return Client(self.home.socket, timeout=30)
@@ -102,6 +103,9 @@ class _Program:
     def units(self) -> dict[str, dict[str, Any]]:
         with self.client() as client:
             return {unit["name"]: unit for unit in client.call("status")["units"]}
+
+    def until_another_supervises(self, before: int | None) -> None:
+        until(lambda: lock.holder(self.home.lock) not in {None, before} and self._listens())
 
     def until_units(self, condition: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - a callable
         found: dict[str, dict[str, Any]] = {}
@@ -341,3 +345,41 @@ def test_a_restart_waits_when_all_stacks_together_start_too_often_for_its_exchan
     assert (held["restarts"], held["pid"]) == (1, None)
     shutil.rmtree(program.home.home.buckets)
     program.until_units(lambda units: units["a"]["state"] == "up" and units["a"]["pid"] != pid)
+
+
+def test_what_a_dead_main_process_had_started_is_killed_after_the_grace_however_much_it_is(program: _Program) -> None:
+    program.start()
+    deaf = "trap '' TERM; sleep 1000 & sleep 1000 & sleep 1000 & echo begun; wait"
+    result = program.apply(replace(_shell(service("a"), deaf, restart=Restart(RestartPolicy.NEVER)), grace=0.3))
+    unit = result["units"][0]
+    until(lambda: "begun" in Path(unit["log"]).read_text())
+    os.kill(unit["pid"], signal.SIGKILL)
+    failed = program.until_units(lambda units: units["a"]["state"] == "failed")["a"]
+    assert (failed["pid"], failed["why"]) == (None, "SIGKILL")
+
+
+def test_a_guardian_that_cannot_write_its_log_guards_on(program: _Program) -> None:
+    program.err = Path("/dev/full")
+    guardian = program.start()
+    assert program.apply(_sleeper(service("a")))["reached"]
+    pid, supervisor = program.units()["a"]["pid"], lock.holder(program.home.lock)
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)
+    program.until_another_supervises(supervisor)
+    assert program.until_units(bool)["a"]["pid"] == pid
+    assert guardian.poll() is None
+
+
+def test_a_supervisor_whose_units_all_wait_for_their_next_start_takes_a_dead_guardians_place(program: _Program) -> None:
+    guardian = program.start()
+    patient = Restart(RestartPolicy.ON_FAILURE)
+    patient = replace(patient, backoff=replace(patient.backoff, initial=1000.0, maximum=1000.0))
+    program.apply(_shell(service("a"), "exit 1", restart=patient), timeout=0.01)
+    program.until_units(lambda units: units["a"]["state"] == "backoff" and units["a"]["restarts"] > 0)
+    supervisor = lock.holder(program.home.lock)
+    guardian.kill()
+    guardian.wait()
+    program.until_another_supervises(supervisor)
+    assert program.until_units(bool)["a"]["state"] != "stopped"
+    os.kill(supervisor or 0, signal.SIGTERM)
+    until(lambda: not program.home.runtime.exists())
