@@ -7,10 +7,14 @@ import pwd
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import HftstackError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BESIDE: Final = "config/iceoryx2.toml"
 _SYSTEM: Final = Path("/etc/iceoryx2/iceoryx2.toml")
 _FIXED: Final = (
     ("node", "directory", "nodes"),
@@ -51,7 +55,7 @@ def locate(cwd: Path, home: Path | None, *, modern: bool = False) -> Location:
     Raises:
         ChannelConfigError: the file cannot be read, is not TOML, or moves what the probe expects at a fixed place.
     """
-    candidates = [cwd / "config/iceoryx2.toml", _SYSTEM]
+    candidates = [cwd / _BESIDE, _SYSTEM]
     if home is not None:
         candidates.insert(1, home / ".config/iceoryx2/iceoryx2.toml")
     for file in candidates:
@@ -67,6 +71,16 @@ def locate(cwd: Path, home: Path | None, *, modern: bool = False) -> Location:
             ) from error
         return _parse(file, content, cwd, modern=modern)
     return Location()
+
+
+def locate_beside(cwd: Path, read: Callable[[Path], bytes | None], *, modern: bool = False) -> Location:
+    """Return the location that the configuration under `cwd` gives, no matter what a machine has elsewhere.
+
+    `read` returns the content of a file, None where there is none. Raises ChannelConfigError.
+    """
+    file = cwd / _BESIDE
+    content = read(file)
+    return Location() if content is None else _parse(file, content, cwd, modern=modern)
 
 
 def locate_own(cwd: Path, *, modern: bool = False) -> Location:

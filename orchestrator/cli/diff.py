@@ -33,9 +33,10 @@ def command(old: str, new: str, file: Path, *, form: str, exit_code: bool) -> in
     """Show what a stack's change between two git revisions would do where the first one runs. For pull requests.
 
     Any two revisions, without a checkout: the file, what it extends and the configs it names are read from git. What
-    `plan` says, but for what depends on a machine: binaries are compared by what they are built from, secrets by what
-    refers to them, and commands and a ${VAR} without a default are taken as written. Only where such a variable is a
-    duration, a size or the like, it needs a value.
+    `plan` says, but for what depends on a machine: binaries are compared by what they are built from, secrets by where
+    they come from, and commands and a ${VAR} without a default are taken as written. Only where such a variable is a
+    duration, a size or the like, it needs a value. Then what no unit shows: the sources of secrets, `require`, rules
+    that are ignored, and all else that the file says.
     """
     from orchestrator.engine.between import between  # noqa: PLC0415 - 200 ms that help and completion need not pay
 

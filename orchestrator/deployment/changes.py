@@ -1,4 +1,4 @@
-"""What differs between two specs of a unit, field by field, as a reviewer may see it. Pure."""
+"""What differs between two specs of a unit, or two deployments, field by field, as a reviewer may see it. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from orchestrator.deployment.model import UnitSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from orchestrator.deployment.model import Deployment
 
 UNBUILT_FOLDER: Final = "unbuilt"
 """Stands for the digest in the path of a binary that is not there yet."""
@@ -68,10 +70,33 @@ def changes(old: UnitSpec, new: UnitSpec, shown: Shown) -> tuple[Change, ...]:
     return tuple(found)
 
 
+def settings(old: Deployment, new: Deployment, shown: Shown) -> tuple[Change, ...]:
+    """Return what differs besides the units and what they were read from: the supervisor takes it up at once."""
+    ours, theirs = (
+        {"network": side.network, "rollback": side.rollback, **_notified(side, shown)} for side in (old, new)
+    )
+    return differing(ours, theirs)
+
+
+def differing(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[Change, ...]:
+    """Return what differs between two trees of values that may be shown, none of which is a unit's."""
+    return tuple(_between("", _flat(old), _flat(new), restarts=False))
+
+
+def _notified(deployment: Deployment, shown: Shown) -> dict[str, object]:
+    notify = deployment.notify
+    if notify is None:
+        return {}
+    program, *words = notify.hook.argv
+    command = f"{program} {shown.hidden(json.dumps(words))}" if words else program
+    env = {key: shown.variable(key, value) for key, value in notify.hook.env}
+    return {"notify": {"command": command, "on": notify.on, "timeout": notify.hook.timeout, "env": env}}
+
+
 def _between(name: str, old: Mapping[str, str], new: Mapping[str, str], *, restarts: bool) -> list[Change]:
     keys = [*old, *(key for key in new if key not in old)]
     return [
-        Change(f"{name}.{key}" if key else name, old.get(key), new.get(key), restarts)
+        Change(f"{name}.{key}" if name and key else name or key, old.get(key), new.get(key), restarts)
         for key in keys
         if old.get(key) != new.get(key)
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.deployment.changes import Change, Shown, changes
+from orchestrator.deployment.changes import Change, Shown, changes, settings
 from orchestrator.deployment.diff import needs_restart
 from orchestrator.deployment.model import Dependency, Kind, OnRestart
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.model import Deployment, UnitSpec
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of a plan in JSON; whoever adds a key or a word to it counts up."""
 
 _SIMULATED: Final = "sim"
@@ -80,7 +80,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All steps, in the order of the new deployment, then what is removed.
+    """All steps, in the order of the new deployment, then what is removed; `settings` is what changes besides them.
 
     `old` and `new` are digests of the deployments, `old` None when nothing runs. `notes` are for its reader alone.
     `only` are the units that are brought in with what they need, none for all.
@@ -92,6 +92,7 @@ class Plan:
     old: str | None
     new: str
     steps: tuple[Step, ...]
+    settings: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     format: int = FORMAT
@@ -99,7 +100,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing at all would change."""
-        return all(step.action is Action.KEEP for step in self.steps)
+        return not self.settings and all(step.action is Action.KEEP for step in self.steps)
 
 
 def plan(
@@ -112,6 +113,7 @@ def plan(
     chosen: Collection[str] | None = None,
     only: tuple[str, ...] = (),
     blackouts: Mapping[str, Blackout] | None = None,
+    besides: tuple[Change, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """Return what bringing `new` in does where `old` is deployed.
@@ -125,6 +127,7 @@ def plan(
         chosen: the units that are started where they are down, None for all.
         only: those of them that were named.
         blackouts: what this machine remembers of each connector.
+        besides: what is known to change that no deployment holds.
         notes: what a reader should know besides.
     """
     before = {} if old is None or not alive else {unit.name: unit for unit in old.units}
@@ -152,7 +155,8 @@ def plan(
             )
         )
     old_digest = digests[0] if before else None
-    return Plan(new.stack, new.file, new.network, old_digest, digests[1], tuple(found), notes, only)
+    told = (*(settings(old, new, shown) if old is not None and before else ()), *besides)
+    return Plan(new.stack, new.file, new.network, old_digest, digests[1], tuple(found), told, notes, only)
 
 
 _Fate = tuple[Action, Process, str]
@@ -183,11 +187,11 @@ def _fates(
     moved = True
     while moved:
         moved = False
-        for name, (_, process, _) in list(fates.items()):
-            if process is not Process.RUNS:
+        for name, (action, process, _) in list(fates.items()):
+            if process is not Process.RUNS and action is not Action.RESTART:
                 continue
             fate = _followed(_edges(before[name], after[name]), before, after, fates, alive)
-            if fate is not None:
+            if fate is not None and fate[1] is not process:  # a dependency that comes later may stop what one restarts
                 fates[name], moved = fate, True
     return fates
 
@@ -242,7 +246,7 @@ def _is_gone(
     alive: Collection[str],
 ) -> bool:
     if name not in after:
-        return name in alive and name in before
+        return name in alive and name in before and not before[name].external  # that one is not looked at any more
     if name not in alive:
         return True
     if after[name].external:

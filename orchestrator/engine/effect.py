@@ -77,8 +77,9 @@ def effect(
 
 
 def digest(key: bytes, deployment: Deployment) -> str:
-    """Return a keyed digest of a deployment's units; comments in its files are no part of it."""
-    text = codec.encode({"units": deployment.units, "notify": deployment.notify, "network": deployment.network})
+    """Return a keyed digest of what a deployment does; comments in its files are no part of it."""
+    apart = {"notify": deployment.notify, "network": deployment.network, "rollback": deployment.rollback}
+    text = codec.encode({"units": deployment.units, **apart})
     return digestkey.digest(key, text.encode())
 
 

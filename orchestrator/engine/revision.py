@@ -85,6 +85,12 @@ class Revision:
             raise textfile.UnreadableError(f"the file is larger than {most >> 20} MiB", "check the path", "file-size")
         return content
 
+    def own(self, path: Path) -> bytes | None:
+        """Return the bytes of a file of the repository's, None where it has none."""
+        inside = self._inside(path)
+        kind, content = ("missing", b"") if inside is None else self._object(inside)
+        return content if kind == "blob" else None
+
     def has(self, path: Path) -> bool:
         """Tell whether there is a file."""
         inside = self._inside(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,13 +26,14 @@ _OUR_OWN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XD
 Read = Callable[[str], bytes | None]
 
 
-def shown(key: bytes, read: Read, *deployments: Deployment | None) -> Shown:
+def shown(key: bytes, read: Read, *deployments: Deployment | None, stand_ins: Collection[str] = ()) -> Shown:
     """Return how values of these deployments may be shown.
 
     Args:
         key: digests are made with it.
         read: returns the content of a config by its path, None where there is none.
         deployments: tell which config is whose.
+        stand_ins: texts that stand in configs for secrets.
     """
 
     def hidden(text: str) -> str:
@@ -50,7 +51,7 @@ def shown(key: bytes, read: Read, *deployments: Deployment | None) -> Shown:
         # a simulator's own values are no secrets, and the second config is iceoryx2's
         if unit.type == SIM or place > 0 or (unit.kind is not Kind.CONNECTOR and Path(file.path).stem[:8] == "channel-")
     }
-    return Shown(variable, hidden, _Tables(read, hidden, open_ones))
+    return Shown(variable, hidden, _Tables(read, hidden, open_ones, frozenset(stand_ins)))
 
 
 class _Tables(Mapping[str, Mapping[str, str]]):
@@ -60,10 +61,17 @@ class _Tables(Mapping[str, Mapping[str, str]]):
     keyed one, of a config into which secrets were filled.
     """
 
-    def __init__(self, read: Read, hidden: Callable[[str], str], open_ones: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        read: Read,
+        hidden: Callable[[str], str],
+        open_ones: Mapping[str, str],
+        stand_ins: frozenset[str],
+    ) -> None:
         self._read = read
         self._hidden = hidden
         self._open = open_ones
+        self._stand_ins = stand_ins
         self._known: dict[str, dict[str, str] | None] = {}
 
     def __getitem__(self, path: str) -> Mapping[str, str]:
@@ -101,7 +109,7 @@ class _Tables(Mapping[str, Mapping[str, str]]):
                 yield from self._shown(value, f"{place}.", is_open=is_open, is_filled=is_filled)
                 continue
             text = json.dumps(value, ensure_ascii=False, default=str)
-            if isinstance(value, str) and refers(value):
+            if isinstance(value, str) and (refers(value) or value in self._stand_ins):
                 yield place, str(value)
                 continue
             if is_open:

@@ -40,6 +40,10 @@ _COUNTED: Final = {
 def lines(plan: Plan, digest: str | None = None) -> Iterator[str]:
     """Yield a plan as text; `digest` is what the journal of an `up` that does it will have."""
     yield f"{plan.stack}  {plan.network}  {'' if plan.old else 'nothing runs'}".rstrip()
+    if plan.settings:
+        yield f"{_SIGNS[Action.CHANGE]} settings"
+    for change in plan.settings:
+        yield f"    {_setting(change)}"
     for step in plan.steps:
         if step.action is Action.KEEP:
             continue
@@ -57,10 +61,12 @@ def markdown(plan: Plan, digest: str | None = None) -> Iterator[str]:
     """Yield a plan as Markdown, likewise."""
     yield f"### {_plain(plan.stack)} ({plan.network}): {summary(plan)}"
     steps = [step for step in plan.steps if step.action is not Action.KEEP]
-    if steps:
+    if steps or plan.settings:
         yield ""
         yield "| unit | what | change | effect |"
         yield "|---|---|---|---|"
+    if plan.settings:
+        yield f"| (settings) | change | {'<br>'.join(_code(_setting(change)) for change in plan.settings)} | |"
     for step in steps:
         changed = "<br>".join(_code(_change(change)) for change in step.changes) or _plain(step.reason)
         effect = "<br>".join(_plain(text) for text in effects(step))
@@ -76,6 +82,8 @@ def summary(plan: Plan) -> str:
     """Return the plan in numbers: 1 to change, 2 kept; dark: bf."""
     counts = {action: sum(step.action is action for step in plan.steps) for action in Action}
     told = ", ".join(f"{count} {_COUNTED[action]}" for action, count in counts.items() if count) or "no units"
+    if plan.settings:
+        told = f"{len(plan.settings)} {'setting' if len(plan.settings) == 1 else 'settings'} to change, {told}"
     if plan.is_empty:
         return f"nothing to change, {told}"
     dark = [step.unit for step in plan.steps if step.dark and step.kind is Kind.CONNECTOR]
@@ -109,8 +117,12 @@ def _head(step: Step) -> str:
 
 
 def _change(change: Change) -> str:
+    return f"{_setting(change)}{'' if change.restarts else '  (in place)'}"
+
+
+def _setting(change: Change) -> str:
     old, new = ("(none)" if side is None else side or '""' for side in (change.old, change.new))
-    return f"{change.field}: {old} -> {new}{'' if change.restarts else '  (in place)'}"
+    return f"{change.field}: {old} -> {new}"
 
 
 def _named(what: str, names: list[str]) -> str:

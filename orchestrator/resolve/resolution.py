@@ -19,7 +19,7 @@ from orchestrator.stack import templates
 from orchestrator.stack.model import SIM, Bot, Connector, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.build import BuildResult
     from orchestrator.channel.location import Location
@@ -36,9 +36,10 @@ def resolve(
     binaries: BuildResult | None,
     environ: Mapping[str, str],
     configs: Configs | None = None,
-    secrets: bool = True,
+    stand_ins: Mapping[str, str] | None = None,
     scope: Scope | None = None,
     commands: Commands | None = None,
+    locate: Callable[..., Location] = locate_own,
 ) -> Deployment:
     """Resolve a loaded stack. Nothing is written but, the first time, the home's key.
 
@@ -48,10 +49,11 @@ def resolve(
         binaries: what `build.ensure` or `reuse` returned; None when nothing needs cargo.
         environ: the caller's environment: its PATH finds programs, and units inherit a few of its variables.
         configs: takes the configs, for its caller to write; they lie in `home.configs`.
-        secrets: whether secrets are read. Without it configs are known as they are written, for who has no secrets.
+        stand_ins: what stands for each secret where they are not to be had; None reads them.
         scope: the units whose secrets are read, None for all; the others have the config that they are deployed with
             if it is as the file says, else one that is nowhere.
         commands: finds programs, by default on this machine.
+        locate: finds the channels of what runs in a folder; is told whether that has a `modern` iceoryx2.
 
     Raises:
         ResolveError: a command, a URL, a variable or a secret does not fit; shows every unit that has such a fault,
@@ -61,10 +63,10 @@ def resolve(
         RefusedError: the home's key cannot be used.
         BuildError: `binaries` lacks a program.
     """
-    locations = {name: locate_own(unit.cwd, modern=unit.type == SIM) for name, unit in stack.connectors.items()}
+    locations = {name: locate(unit.cwd, modern=unit.type == SIM) for name, unit in stack.connectors.items()}
     configs = Configs(home.configs) if configs is None else configs
     vault = Vault(stack, environ, home.home, scope=scope)
-    confidential, left = vault.rendered() if secrets else ({}, {})
+    confidential, left = vault.rendered() if stand_ins is None else ({}, {})
     commands = Commands(environ.get("PATH", "")) if commands is None else commands
     programs = Programs(commands, binaries)
     hooks = HookPrograms(commands, stack.file.parent, environ)
@@ -86,7 +88,7 @@ def resolve(
                     if name in confidential
                     else left[name] or configs.unread(name)
                     if name in left
-                    else _config(stack, name, configs)
+                    else _config(stack, name, configs, stand_ins or {})
                 ),
                 confidential=_is_confidential(stack, name),
                 channel_config=None if kind is Kind.SERVICE else channel_config,
@@ -114,7 +116,7 @@ def resolve(
         units=units,
         notify=notify,
         rollback=stack.rollback,
-        sources=_sources(stack, vault) if secrets else (),
+        sources=_sources(stack, vault) if stand_ins is None else (),
         inherited=tuple(sorted((key, environ[key]) for key in INHERITED if key in environ)),
     )
 
@@ -194,13 +196,13 @@ def _connectors(stack: Stack, unit: Connector | Service | Bot) -> tuple[str, ...
     return tuple(name for name in unit.depends_on if name in stack.connectors) if isinstance(unit, Bot) else ()
 
 
-def _config(stack: Stack, name: str, configs: Configs) -> File | None:
+def _config(stack: Stack, name: str, configs: Configs, stand_ins: Mapping[str, str]) -> File | None:
     config = stack.config(name)
     if config is None:
         return None
-    if config.content is not None:
+    if config.content is not None and not templates.names(dict(config.table)):
         return configs.content(name, config.content)
-    return configs.table(name, config.table)
+    return configs.table(name, {key: templates.filled(value, stand_ins) for key, value in config.table.items()})
 
 
 def _channel_config(stack: Stack, configs: Configs) -> File | None:

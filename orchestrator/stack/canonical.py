@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 REDACTED: Final = "<redacted>"
 
 _KEY_ORDER: Final = (
-    "version", "extends", "name", "network", "allow_hosts", "source", "build", "channel", "env", "secrets", "notify",
-    "defaults", "connectors", "services", "bots",
+    "version", "extends", "name", "network", "allow_hosts", "source", "build", "rollback", "require", "channel", "env",
+    "secrets", "notify", "defaults", "connectors", "services", "bots",
 )  # fmt: skip
 _UNIT_ORDER: Final = (
     "type", "external", "features", "config", "command", "package", "bin", "args", "cwd", "env", "depends_on", "ready",

@@ -92,7 +92,7 @@ def test_a_secret_is_compared_by_what_refers_to_it(repository: Machine) -> None:
     assert [
         (change["field"], change["old"], change["new"])
         for change in _steps(repository, "HEAD~1", "HEAD")["bf"]["changes"]
-    ] == [("config.api_key", "${secret:k}", "${secret:s}")]
+    ] == [("config.api_key", "${secret:k} (env K)", "${secret:s} (env S)")]
 
 
 def test_nothing_changed_is_said_and_exits_0(repository: Machine) -> None:

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orchestrator.deployment import planfile
 from orchestrator.deployment.changes import Change, Shown
-from orchestrator.deployment.model import File
+from orchestrator.deployment.model import Alarm, Dependency, File, Hook, Kind, Notify, OnRestart
 from orchestrator.deployment.plan import Action, Blackout, Plan, Process, plan
 from orchestrator.errors import RefusedError, UsageError
-from tests.supervise.specs import bot, connector, deployment
+from tests.supervise.specs import bot, connector, deployment, external, spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +92,81 @@ def test_what_a_running_process_can_take_up_does_not_restart_it() -> None:
 
     assert (step.action, step.process) == (Action.CHANGE, Process.RUNS)
     assert step.changes == (Change("grace", "60.0", "7.0", restarts=False),)
+
+
+def _notify(*words: str) -> Notify:
+    return Notify(Hook(("/bin/alert", *words), "/", (("TOKEN", "hunter2"),), 5.0), (Alarm.STALE,))
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        ({"network": "mainnet"}, [Change("network", '"local"', '"mainnet"', restarts=False)]),
+        ({"rollback": True}, [Change("rollback", "false", "true", restarts=False)]),
+        (
+            {"notify": replace(_notify("pass1"), on=(Alarm.GAP,))},
+            [
+                Change("notify.command", '"/bin/alert"', '"/bin/alert #hid"', restarts=False),
+                Change("notify.on", '["stale"]', '["gap"]', restarts=False),
+            ],
+        ),
+        (
+            {"notify": None},
+            [
+                Change("notify.command", '"/bin/alert"', None, restarts=False),
+                Change("notify.on", '["stale"]', None, restarts=False),
+                Change("notify.timeout", "5.0", None, restarts=False),
+                Change("notify.env.TOKEN", '"#hid"', None, restarts=False),
+            ],
+        ),
+        ({"sources": ()}, []),
+    ],
+)
+def test_what_changes_besides_the_units_is_a_change_and_shows_no_secret(
+    new: dict[str, Any], told: list[Change]
+) -> None:
+    before = replace(deployment(BF, MM), notify=_notify(), sources=(File("/s.yaml", "00"),))
+    made = plan(before, replace(before, **new), alive=("bf", "mm"), shown=SHOWN, digests=("0", "1"))
+
+    assert list(made.settings) == told
+    assert made.is_empty is not bool(told)
+    assert {step.process for step in made.steps} == {Process.RUNS}
+
+
+def test_where_nothing_runs_no_setting_changes() -> None:
+    before = deployment(BF, MM)
+    made = plan(before, replace(before, rollback=True), alive=(), shown=SHOWN, digests=(None, "1"))
+
+    assert made.settings == ()
+
+
+def test_an_external_connector_that_is_not_watched_any_more_ends_nothing() -> None:
+    needs = (Dependency("by", on_restart=OnRestart.STOP),)
+    (mm, by) = plan(
+        deployment(external("by"), replace(MM, depends_on=needs)),
+        deployment(replace(MM, depends_on=())),
+        alive=("by", "mm"),
+        shown=SHOWN,
+        digests=("0", "1"),
+    ).steps
+
+    assert (by.action, by.process) == (Action.REMOVE, Process.NONE)
+    assert mm.process is Process.RUNS
+
+
+def test_of_two_dependencies_that_go_the_one_that_stops_decides_in_whatever_order_they_are_found() -> None:
+    first, last = spec("a", Kind.SERVICE), spec("c", Kind.SERVICE, "a")
+    needs = (Dependency("a"), Dependency("c", on_restart=OnRestart.STOP))
+    moved = replace(first, cwd="/elsewhere")
+    made = _plan(
+        (first, last, spec("b", Kind.SERVICE, *needs)), (moved, spec("b", Kind.SERVICE), last), ("a", "b", "c")
+    )
+
+    assert [(step.unit, step.process) for step in made.steps] == [
+        ("a", Process.RESTARTS),
+        ("b", Process.STOPS),
+        ("c", Process.RESTARTS),
+    ]
 
 
 def test_a_removed_connector_takes_its_channel_with_it() -> None:

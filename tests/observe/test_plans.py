@@ -49,6 +49,33 @@ def test_it_reads_unit_by_unit_change_by_change_effect_by_effect() -> None:
     ]
 
 
+SETTINGS: Final = (
+    Change("rollback", "true", "false", restarts=False),
+    Change("notify.command", "/x #1|2", None, restarts=False),
+)
+
+
+def test_what_changes_besides_the_units_stands_before_them() -> None:
+    assert list(lines(replace(PLAN, steps=(REST,), settings=SETTINGS))) == [
+        "s  testnet",
+        "~ settings",
+        "    rollback: true -> false",
+        "    notify.command: /x #1|2 -> (none)",
+        "2 settings to change, 1 kept.",
+    ]
+    assert list(markdown(replace(PLAN, steps=(REST,), settings=SETTINGS))) == [
+        "### s (testnet): 2 settings to change, 1 kept",
+        "",
+        "| unit | what | change | effect |",
+        "|---|---|---|---|",
+        (
+            "| (settings) | change | <code>rollback: true -&gt; false</code><br><code>notify.command: /x #1&#124;2 "
+            "-&gt; (none)</code> | |"
+        ),
+    ]
+    assert list(lines(replace(PLAN, steps=(), settings=SETTINGS[:1])))[-1] == "1 setting to change, no units."
+
+
 def test_what_nothing_is_known_of_and_what_ends_for_good_is_said() -> None:
     unknown, removed = replace(BF, blackout=None), replace(BF, process=Process.STOPS, action=Action.REMOVE)
     told = list(lines(replace(PLAN, steps=(unknown, removed, replace(MM, process=Process.RUNS)))))

@@ -52,7 +52,11 @@ def sim(desk: Desk) -> Desk:
 
 
 def _resolved(
-    desk: Desk, *, secrets: bool = True, only: tuple[str, ...] | None = None, deployed: Deployment | None = None
+    desk: Desk,
+    *,
+    stand_ins: dict[str, str] | None = None,
+    only: tuple[str, ...] | None = None,
+    deployed: Deployment | None = None,
 ) -> Deployment:
     stack = venue.load(desk.folder / "desk.yaml", desk.environ)
     configs = Configs(desk.home.configs)
@@ -63,7 +67,7 @@ def _resolved(
         binaries=built,
         environ=desk.environ,
         configs=configs,
-        secrets=secrets,
+        stand_ins=stand_ins,
         scope=None if only is None else Scope.of(stack, only, deployed),
     )
     configs.write()
@@ -140,10 +144,10 @@ def test_a_unit_whose_config_holds_a_secret_leaves_no_core_unless_asked_to(sim: 
     assert deployment.unit("three").resources.limits == ()
 
 
-def test_without_secrets_configs_are_known_as_they_are_written_and_nothing_is_read(sim: Desk) -> None:
-    deployment = _resolved(sim, secrets=False)
+def test_what_stands_for_secrets_is_in_configs_instead_of_them_and_nothing_is_read(sim: Desk) -> None:
+    deployment = _resolved(sim, stand_ins={"key": "A", "odd": "${secret:odd}", "seen": "(file x)"})
 
-    assert _symbols(deployment, "one") == ["a-${secret:key}-${secret:odd}", "${secret:seen}"]
+    assert _symbols(deployment, "one") == ["a-A-${secret:odd}", "(file x)"]
     assert deployment.unit("one").resources.limits == (("core", 0),)
     assert not (sim.folder / "called").exists()
     assert not (sim.home.home.state / ".digest.key").exists()

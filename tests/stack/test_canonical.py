@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from orchestrator.stack import canonical, load, loader, reading
+from orchestrator.stack.model import Stack
 from orchestrator.venue.models import PUBLIC
 
 if TYPE_CHECKING:
@@ -186,6 +187,16 @@ def test_a_file_by_itself_keeps_variables_and_shows_no_secret_wherever_it_stands
         },
         "secret": "<redacted>",
     }
+
+
+def test_what_a_stack_says_of_itself_is_no_secret(tmp_path: Path) -> None:
+    said = {"require": {"git_clean": True, "branch": "main"}, "rollback": True, "allow_hosts": ["proxy.internal"]}
+    text = yaml.safe_dump({"network": "local", **said, "bots": {"a": {"command": ["a"]}}})
+
+    for shown in (_text(_write(tmp_path, text)), canonical.to_yaml(canonical.written(loader.parse("x", text), PUBLIC))):
+        assert said.items() <= yaml.safe_load(shown).items()
+    keys = loader.parse("x", "\n".join(f"{key}: [x]" for key in Stack.model_fields if key not in {"env", "secrets"}))
+    assert "<redacted>" not in canonical.to_yaml(canonical.written(keys, PUBLIC))
 
 
 @pytest.mark.parametrize("text", ["[]", "x", "{connectors: [1, {a: b}], bots: {b: 1}, env: x}", "1: 2"])
