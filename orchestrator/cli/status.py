@@ -28,8 +28,8 @@ _THIS_SCREEN = "\x1b[?25h\x1b[?1049l"
 def command(stack: str | None, *, watch: bool, form: str) -> int:
     """Show what is live, what is blind, since when and why.
 
-    Lines that begin with `drift:` tell what has changed since `up`: the stack's files, a unit's binary or config, what
-    units inherit of the environment.
+    Lines that begin with `drift:` tell what has changed since `up`: the stack's files, a unit's binary, code or config,
+    what units inherit of the environment.
 
     STACK is a stack's name or its file; without it, the one stack that runs. Exits 0 when every wanted unit is at its
     target and the stack is supervised, else 5.

@@ -22,7 +22,7 @@ UNBUILT: Final = ""
 """The digest of a binary that is not there yet."""
 
 _SHOWN: Final = 8
-_APART: Final = frozenset({"argv", "env", "executable", "files", "hooks", "name"})
+_APART: Final = frozenset({"argv", "code", "env", "executable", "files", "hooks", "name"})
 """Fields that have a way of their own."""
 
 
@@ -56,6 +56,7 @@ def changes(old: UnitSpec, new: UnitSpec, shown: Shown) -> tuple[Change, ...]:
     for name, ours, theirs in (
         ("argv", _argv(old), _argv(new)),
         ("executable", _executable(old), _executable(new)),
+        ("code", _code(old), _code(new)),
         ("env", _variables(old, shown), _variables(new, shown)),
     ):
         found.extend(_between(name, ours, theirs, restarts=name in restarting))
@@ -112,9 +113,18 @@ def _argv(unit: UnitSpec) -> dict[str, str]:
 
 
 def _executable(unit: UnitSpec) -> dict[str, str]:
-    if unit.executable is None:
+    stored = unit.executable
+    if stored is None or (stored.sha256 == UNBUILT and UNBUILT_FOLDER not in stored.path.split("/")):
         return {}
-    return {"": unit.executable.sha256[:_SHOWN] if unit.executable.sha256 != UNBUILT else "to be built"}
+    return {"": stored.sha256[:_SHOWN] if stored.sha256 != UNBUILT else "to be built"}
+
+
+def _code(unit: UnitSpec) -> dict[str, str]:
+    return {_beside(file.path, unit.cwd): file.sha256[:_SHOWN] for file in unit.code or ()}
+
+
+def _beside(path: str, folder: str) -> str:
+    return path.removeprefix(f"{folder.rstrip('/')}/")
 
 
 def _variables(unit: UnitSpec, shown: Shown) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def needs_restart(old: UnitSpec, new: UnitSpec) -> tuple[str, ...]:
     fields = [name for name in _RESTARTED if getattr(old, name) != getattr(new, name)]
     if _digest(old) != _digest(new):
         fields.append("executable")
+    if _has_other_code(old, new):
+        fields.append("code")
     if [file.sha256 for file in old.files] != [file.sha256 for file in new.files]:
         fields.append("config")
     return tuple(fields)
@@ -54,6 +56,19 @@ def needs_restart(old: UnitSpec, new: UnitSpec) -> tuple[str, ...]:
 
 def _digest(unit: UnitSpec) -> str | None:
     return None if unit.executable is None else unit.executable.sha256
+
+
+def _has_other_code(old: UnitSpec, new: UnitSpec) -> bool:
+    """Tell whether code is another or new; for code that is gone nothing is restarted, it could not start again."""
+    if old.code is None or new.code is None:
+        return False
+    known = {file.path: file.sha256 for file in old.code}
+    return any(known.get(file.path) != file.sha256 for file in new.code)
+
+
+def looked_at(old: UnitSpec, new: UnitSpec) -> UnitSpec:
+    """Return `old` with the code of `new` where nobody looked at its own: that is no change."""
+    return replace(old, code=new.code) if old.code is None else old
 
 
 def difference(old: Deployment | None, new: Deployment) -> Difference:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the encoded form; a supervisor refuses what it does not know. Whoever adds a key to it counts up."""
 
 
@@ -279,7 +279,8 @@ class UnitSpec:
     that the supervisor watches over: rendered ones are removed at `down`. `target` is the level that `ready` means.
     `streams` are the endpoints that `connected` is proven against. `attaches` names the connectors on whose channels a
     bot must be seen before it is ready. An `external` connector is started by hand: it is watched, never started or
-    stopped, and has no argv, executable, environment or files.
+    stopped, and has no argv, executable, environment or files. `code` are the files of code that `argv` names besides:
+    an interpreter's script; None where nobody looked, as in a record of format 2.
     """
 
     name: str
@@ -303,6 +304,7 @@ class UnitSpec:
     hooks: Hooks = field(default_factory=Hooks)
     external: bool = False
     logs: Logs = field(default_factory=Logs)
+    code: tuple[File, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.changes import Change, Shown, changes, settings
-from orchestrator.deployment.diff import needs_restart
+from orchestrator.deployment.diff import looked_at, needs_restart
 from orchestrator.deployment.model import Dependency, Kind, OnRestart
 
 if TYPE_CHECKING:
@@ -130,8 +130,11 @@ def plan(
         besides: what is known to change that no deployment holds.
         notes: what a reader should know besides.
     """
-    before = {} if old is None or not alive else {unit.name: unit for unit in old.units}
     after = {unit.name: unit for unit in new.units}
+    before = {
+        unit.name: looked_at(unit, after.get(unit.name, unit))
+        for unit in (() if old is None or not alive else old.units)
+    }
     fates = _fates(before, after, alive, after.keys() if chosen is None else chosen)
     found = []
     for name in (*after, *(name for name in before if name not in after)):

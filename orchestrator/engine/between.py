@@ -107,7 +107,7 @@ class _Side:
             environ=environ,
             configs=self.configs,
             stand_ins=self.stand_ins,
-            commands=Unlooked(""),
+            commands=Unlooked("", own=revision.own),
             locate=partial(_located, revision),
         )
 

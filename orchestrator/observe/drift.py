@@ -27,7 +27,7 @@ _CHUNK: Final = 8 << 20  # more than a stack file may have
 def drift(home: StackHome, running: Collection[str], environ: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return what differs from what runs, each as `unit`, `what` and `text`; nothing when nothing runs.
 
-    `what` is file, binary, config or environment; `unit` is None for what concerns the whole stack.
+    `what` is file, binary, code, config or environment; `unit` is None for what concerns the whole stack.
 
     Args:
         home: the stack's home.
@@ -54,6 +54,8 @@ def _drift(
             continue
         if unit["executable"] is not None:
             yield from look.told(unit["name"], "binary", unit["executable"])
+        for file in unit.get("code") or ():
+            yield from look.told(unit["name"], "code", file)
         for file in unit["files"]:
             yield from look.told(unit["name"], "config", file)
     before = dict(deployed.get("inherited", ()))

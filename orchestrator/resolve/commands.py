@@ -9,13 +9,40 @@ import shutil
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import File
 from orchestrator.resolve.error import ResolveError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+_CODE: Final = frozenset(
+    {
+        *(
+            ".bash",
+            ".jar",
+            ".jl",
+            ".js",
+            ".lua",
+            ".mjs",
+            ".php",
+            ".pl",
+            ".py",
+            ".pyz",
+            ".r",
+            ".rb",
+            ".sh",
+            ".so",
+            ".ts",
+        ),
+        *(".cfg", ".conf", ".ini", ".toml", ".yaml", ".yml"),
+    }
+)
+"""Endings of what a program reads and does not write: its code, and what is written by hand to configure it."""
+
+_HEADS: Final = (b"#!", b"\x7fELF")
+_LONGEST_HEAD: Final = 4
 
 
 @dataclass(slots=True)
@@ -68,9 +95,43 @@ class Commands:
                 raise ResolveError(f"cannot read {path}: {error.strerror}") from None
         return File(str(path), self._digests[path])
 
+    def code(self, words: Sequence[str], cwd: Path) -> tuple[File, ...]:
+        """Return the files of code that arguments name, also behind a `=`, by absolute paths; links stay.
 
+        Data is left out, and what cannot be read: a program may write it itself, and is no other one by that.
+        """
+        names = (name for word in words for name in (word, word.partition("=")[2]) if name)
+        paths = dict.fromkeys(Path(os.path.abspath(cwd / name)) for name in names)  # noqa: PTH100
+        return tuple(File(str(path), digest) for path in paths if (digest := self._code(path)) is not None)
+
+    def _code(self, path: Path) -> str | None:
+        if path not in self._digests:
+            try:
+                # O_NONBLOCK: opening a named pipe must not wait for a writer.
+                with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+                    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not _is_code(
+                        path, file.read(_LONGEST_HEAD)
+                    ):
+                        return None
+                    file.seek(0)
+                    self._digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            except (OSError, ValueError):
+                return None
+        return self._digests[path]
+
+
+def _is_code(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() in _CODE or head.startswith(_HEADS)
+
+
+@dataclass(slots=True)
 class Unlooked(Commands):
-    """Takes commands as they are written: for a stack that is reviewed on a machine where it need not run."""
+    """Takes commands as they are written: for a stack that is reviewed on a machine where it need not run.
+
+    `own` returns the content of a file that is reviewed with it, None for any other.
+    """
+
+    own: Callable[[Path], bytes | None] = lambda _: None
 
     def find(self, name: str, cwd: Path) -> Path:
         """Return what the command says."""
@@ -82,5 +143,12 @@ class Unlooked(Commands):
         return True
 
     def file(self, path: Path) -> File:
-        """Return a file of which nothing is known."""
-        return File(str(path), "")
+        """Return a file, with its digest if it is reviewed too."""
+        content = self.own(path) if path.is_absolute() else None
+        return File(str(path), "" if content is None else hashlib.sha256(content).hexdigest())
+
+    def _code(self, path: Path) -> str | None:
+        content = self.own(path)
+        if content is None or not _is_code(path, content[:_LONGEST_HEAD]):
+            return None
+        return hashlib.sha256(content).hexdigest()

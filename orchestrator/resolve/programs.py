@@ -53,6 +53,12 @@ class Programs:
             raise ResolveError("a simulated bot needs a connector", hint="name one in `depends_on`")
         return self._simulator("bot", ",".join(connectors), *files)
 
+    def code(self, unit: Connector | Service | Bot) -> tuple[File, ...]:
+        """Return the files of code that the arguments of a unit's command name."""
+        if isinstance(unit, Connector):
+            return ()
+        return self._commands.code(unit.args if unit.command is None else unit.command[1:], unit.cwd)
+
     def _built(self, program: Program, *arguments: str) -> tuple[tuple[str, ...], File]:
         binary = self._binaries.binaries.get(program) if self._binaries is not None else None
         if binary is None:

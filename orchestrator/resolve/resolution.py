@@ -169,6 +169,7 @@ def _spec(
         resources=policies.resources(unit, confidential=confidential),
         hooks=hooks.hooks(unit.hooks, unit.env),
         logs=policies.logs(unit),
+        code=programs.code(unit),
     )
 
 

@@ -136,7 +136,8 @@ class Program(Unit):
     command: Command | None = Field(
         None,
         description="The program and its arguments; no shell. A program with a slash is relative to `cwd`, any other "
-        "is found on the PATH of who runs hftstack.",
+        "is found on the PATH of who runs hftstack. Program and files of code that arguments name are known by their "
+        "bytes; modules that they import are not.",
         examples=[["python", "bots/mm.py"]],
     )
     package: CargoName | None = Field(

@@ -38,8 +38,9 @@ BASE = UnitSpec(
     type="binancefutures",
     files=(File("/run/bf.toml", "aa"),),
     channel=Channel("bf"),
+    code=(File("/bots/mm.py", "aa"),),
 )
-BY_HAND = replace(BASE, external=True, argv=(), executable=None, env=(), files=())
+BY_HAND = replace(BASE, external=True, argv=(), executable=None, env=(), files=(), code=None)
 HOOK = Hook(("/bin/true",), "/", (), 5.0)
 NEW_PROCESS: dict[str, Any] = {
     "external": True,
@@ -51,6 +52,7 @@ NEW_PROCESS: dict[str, Any] = {
     "files": (File("/run/bf.toml", "bb"),),
     "channel": Channel("bf", root="/elsewhere"),
     "resources": Resources(nice=-5),
+    "code": (File("/bots/mm.py", "bb"),),
 }
 TAKEN_UP: dict[str, Any] = {
     "target": Level.LIVE,
@@ -137,6 +139,13 @@ def test_a_program_replaced_in_place_is_a_change() -> None:
 @pytest.mark.parametrize("files", [(), (File("/run/bf.toml", "aa"), File("/run/more.toml", "bb"))])
 def test_a_config_that_comes_or_goes_is_a_change(files: tuple[File, ...]) -> None:
     assert needs_restart(BASE, replace(BASE, files=files)) == ("config",)
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, BASE.code), (BASE.code, None), (BASE.code, ())])
+def test_code_that_nobody_looked_at_and_code_that_is_gone_restart_nothing(
+    old: tuple[File, ...] | None, new: tuple[File, ...] | None
+) -> None:
+    assert needs_restart(replace(BASE, code=old), replace(BASE, code=new)) == ()
 
 
 def test_nothing_deployed_means_that_everything_is_added() -> None:

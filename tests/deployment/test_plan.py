@@ -169,6 +169,32 @@ def test_of_two_dependencies_that_go_the_one_that_stops_decides_in_whatever_orde
     ]
 
 
+def _coded(digest: str | None) -> UnitSpec:
+    return replace(
+        MM, cwd="/bots", code=None if digest is None else (File("/bots/mm.py", digest), File("/x.sh", "b" * 64))
+    )
+
+
+def test_other_code_restarts_what_runs_it_and_names_the_file() -> None:
+    _, mm = _plan((BF, _coded("a" * 64)), (BF, _coded("c" * 64))).steps
+
+    assert mm.changes == (Change("code.mm.py", "aaaaaaaa", "cccccccc", restarts=True),)
+    assert (mm.action, mm.process, mm.reason) == (Action.CHANGE, Process.RESTARTS, "changed: code")
+    _, added = _plan((BF, replace(_coded("a" * 64), code=())), (BF, _coded("a" * 64))).steps
+    assert added.process is Process.RESTARTS
+
+
+def test_code_that_is_gone_is_told_and_restarts_nothing_that_could_not_start_again() -> None:
+    _, mm = _plan((BF, _coded("a" * 64)), (BF, replace(_coded("a" * 64), code=(File("/x.sh", "b" * 64),)))).steps
+
+    assert mm.changes == (Change("code.mm.py", "aaaaaaaa", None, restarts=False),)
+    assert (mm.action, mm.process) == (Action.CHANGE, Process.RUNS)
+
+
+def test_the_first_up_after_an_upgrade_that_looks_at_code_changes_nothing() -> None:
+    assert _plan((BF, _coded(None)), (BF, _coded("a" * 64))).is_empty
+
+
 def test_a_removed_connector_takes_its_channel_with_it() -> None:
     mm, bf = _plan((BF, MM), (replace(MM, depends_on=()),)).steps
 

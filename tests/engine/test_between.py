@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import shutil
@@ -240,3 +241,21 @@ def test_a_config_of_iceoryx2_that_cannot_be_used_is_told_with_its_revision(repo
     with pytest.raises(ChannelConfigError, match="not valid TOML") as caught:
         repository.plan(FILE)
     assert caught.value.where == f"new:{repository.folder}/config/iceoryx2.toml"
+
+
+def test_other_code_and_another_program_of_the_repository_are_told(repository: _Repository) -> None:
+    bots = {
+        "mm": {"command": ["sh", "bots/mm.sh"]},
+        "own": {"command": ["./own"]},
+        "data": {"command": ["x", "a.json"]},
+    }
+    stack = {"version": 1, "network": "local", "bots": bots}
+    repository.commit("old", {FILE: stack, "bots/mm.sh": "1", "own": "1", "a.json": "{}"})
+    repository.commit("new", {"bots/mm.sh": "2", "own": "2", "a.json": "[]"})
+    (repository.folder / "bots/mm.sh").write_text("3")
+    plan = repository.plan(FILE)
+
+    old, new = (hashlib.sha256(text).hexdigest()[:8] for text in (b"1", b"2"))
+    assert _told(plan, "mm") == [("code.bots/mm.sh", old, new)]
+    assert _told(plan, "own") == [("executable", old, new)]
+    assert [step.process for step in plan.steps] == [Process.RESTARTS, Process.RESTARTS, Process.RUNS]

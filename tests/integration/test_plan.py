@@ -21,6 +21,11 @@ def _planned(machine: Machine) -> dict[str, Any]:
     return found
 
 
+def _drift(machine: Machine) -> list[tuple[str | None, str]]:
+    told = json.loads(machine.hftstack("status", "s", "--format", "json").out)
+    return [(item["unit"], item["what"]) for item in told["drift"]]
+
+
 def _steps(plan: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {step["unit"]: (step["action"], step["process"]) for step in plan["steps"]}
 
@@ -100,6 +105,30 @@ def test_the_plan_of_some_units_says_what_up_of_them_does(machine: Machine) -> N
     after = machine.pids()
     assert {name for name in before if before[name] == after[name]} == {"rest", "idle"}
     assert (after["idle"], after["new"]) == (None, None)
+
+
+def test_other_code_of_a_bot_is_planned_told_as_drift_and_restarts_it(machine: Machine) -> None:
+    machine.script("bot.sh", "echo old; exec sleep 1000")
+    machine.write(bots={"mm": {"command": ["/bin/sh", "bot.sh"]}}, services={"rest": {"command": ["sleep", "1000"]}})
+    machine.up()
+    before = machine.pids()
+    assert machine.hftstack("plan", machine.file, "--exit-code", "--out", "a.plan").code == 0
+    assert _drift(machine) == []
+
+    machine.script("bot.sh", "echo new; exec sleep 1000")
+    text = machine.hftstack("plan", machine.file, "--exit-code")
+    assert text.code == 6
+    assert "\n    code.bot.sh: " in text.out
+    assert _drift(machine) == [("mm", "code")]
+    refused = machine.hftstack("up", "--plan", "a.plan")
+    assert refused.code == 7
+    assert "mm: keep (runs on) was planned, now change (restarts)" in refused.err
+    assert machine.pids() == before
+
+    machine.up()
+    after = machine.pids()
+    assert {name for name in before if before[name] != after[name]} == {"mm"}
+    assert _drift(machine) == []
 
 
 def test_a_plan_says_what_has_to_be_built_and_which_rules_are_ignored_and_why(machine: Machine) -> None:

@@ -92,6 +92,20 @@ def test_what_is_gone_is_told_whenever_it_went(deployed: Deployed) -> None:
     assert [item["text"] for item in deployed.told()] == [f"{deployed.file} is gone", f"{deployed.config} is gone"]
 
 
+def test_code_that_changed_is_told_and_a_record_may_know_of_none(deployed: Deployed) -> None:
+    script = deployed.file.with_name("mm.py")
+    script.write_text("1")
+    spec = replace(deployed.deployment.units[1], code=(_plain(script),))
+    deployed.deployment = replace(deployed.deployment, units=(replace(spec, name="old", code=None), spec))
+    deployed.write(-3600)
+    assert deployed.told("old", "rest") == []
+    script.write_text("2")
+
+    assert deployed.told("old", "rest") == [
+        {"unit": "rest", "what": "code", "text": f"{script} has changed since `up`"}
+    ]
+
+
 def test_an_environment_that_units_would_inherit_is_compared_and_no_other(deployed: Deployed) -> None:
     assert deployed.told(TERM="x", HOME="/x") == []
     (item,) = deployed.told(PATH="/other", LANG="de")

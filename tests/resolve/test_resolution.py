@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -169,6 +170,59 @@ def test_a_command_with_a_slash_is_relative_to_the_units_directory_and_links_sta
     unit = desk.unit("mm", "bots: {mm: {command: [./python], cwd: work}}")
     assert unit.argv == (str(link),)
     assert unit.executable == File(str(link), sha256(link))
+
+
+def test_the_code_that_a_command_names_is_known_by_its_digest_and_what_a_program_may_write_is_not(desk: Desk) -> None:
+    for name in ("bots/mm.py", "bots/x.toml", "bots/state.json", "bots/mm.db", "shared.sh"):
+        desk.write(name, name)
+    desk.write("bots/bare", "#!/bin/sh\n")
+    (desk.folder / "bots/folder.py").mkdir()
+    os.mkfifo(desk.folder / "bots/pipe.py")
+    words = [
+        "mm.py",
+        "mm.py",
+        "--config=x.toml",
+        "bare",
+        "../shared.sh",
+        "gone.py",
+        "folder.py",
+        "pipe.py",
+        "state.json",
+    ]
+    words += ["--db=mm.db", "a" * 5000, "-", "="]
+    unit = desk.unit("mm", f"bots: {{mm: {{command: {json.dumps(['sh', *words])}, cwd: bots}}}}")
+
+    assert unit.argv[1:] == tuple(words)
+    assert unit.code == tuple(
+        File(str(desk.folder / name), hashlib.sha256((desk.folder / name).read_bytes()).hexdigest())
+        for name in ("bots/mm.py", "bots/x.toml", "bots/bare", "shared.sh")
+    )
+
+
+def test_the_code_of_a_link_is_what_it_leads_to_and_its_path_is_the_links(desk: Desk) -> None:
+    desk.write("one/mm.py", "1")
+    desk.write("two/mm.py", "2")
+    link = desk.folder / "current"
+    link.symlink_to("one")
+    text = "bots: {mm: {command: [sh, current/mm.py]}}"
+    before = desk.unit("mm", text).code
+    link.unlink()
+    link.symlink_to("two")
+    after = desk.unit("mm", text).code
+
+    assert before is not None
+    assert after is not None
+    assert before != after
+    assert [file.path for file in before] == [file.path for file in after] == [str(link / "mm.py")]
+
+
+def test_arguments_of_a_package_name_code_too_and_a_connector_has_none(desk: Desk) -> None:
+    desk.write("x.toml", "a = 1")
+    text = "connectors: {s: {type: sim}}\nbots: {mm: {package: mm, args: [x.toml]}}"
+    deployment = desk.resolve(text, desk.built(Program("mm", "mm")))
+
+    assert [file.path for file in deployment.unit("mm").code or ()] == [str(desk.folder / "x.toml")]
+    assert deployment.unit("s").code == ()
 
 
 def test_all_units_that_do_not_fit_are_named_at_once_with_what_to_do(desk: Desk) -> None:

@@ -85,6 +85,9 @@ def test_what_an_older_hftstack_wrote_is_migrated(tmp_path: Path) -> None:
     bf, mm = deployment.units
     assert (deployment.format, bf.name, bf.restart.max_age, bf.resources.cpus) == (FORMAT, "bf", 82800.0, (2,))
     assert (mm.depends_on[0].condition, mm.logs) == (Level.FRESH, Logs())
+    second = records.read_deployment(_KNOWN / "deployment-2.json")
+    assert second is not None
+    assert (second.format, [unit.code for unit in second.units]) == (FORMAT, [None, None])
     intents = records.read_intents(_KNOWN / "intent-1.json")
     assert intents.units == {"bf": UnitIntent(Intent.FAILED, "exit 3"), "mm": UnitIntent(Intent.STOPPED)}
     path = tmp_path / "file.json"
