@@ -16,7 +16,7 @@ import yaml
 
 from orchestrator.deployment.model import Kind
 from orchestrator.stack import interpolation, loader, templates
-from orchestrator.stack.document import SECTIONS, holds_secrets
+from orchestrator.stack.document import SECTIONS, holds_secrets, key_shown
 from orchestrator.stack.model import SIM, Bot, Connector, Service, Stack
 from orchestrator.stack.parts import Secret
 from orchestrator.stack.scalars import is_public_url
@@ -77,7 +77,7 @@ def resolved(stack: Stack, document: Document, public: Collection[str]) -> dict[
             table["config"] = _relative(config.path, folder)
     origin = _Origin(document, frozenset(public))
     escaped = {key: _escaped(value, (key,)) for key, value in data.items()}
-    return _in_order({key: _redacted(value, (key,), origin) for key, value in escaped.items()})
+    return _in_order(_table(escaped, (), origin))
 
 
 def written(document: Document, public: Collection[str]) -> dict[str, object]:
@@ -88,7 +88,7 @@ def written(document: Document, public: Collection[str]) -> dict[str, object]:
     data = document.data if isinstance(document.data, dict) else {}
     origin = _Origin(document, frozenset(public))
     kept = {key: value for key, value in data.items() if not key.startswith("x-")}
-    return _in_order({key: _redacted(value, (key,), origin) for key, value in kept.items()})
+    return _in_order(_table(kept, (), origin))
 
 
 def to_yaml(data: Mapping[str, object]) -> str:
@@ -161,9 +161,19 @@ def _escaped(value: object, parts: tuple[str, ...]) -> object:
     return value
 
 
+def _table(value: Mapping[str, object], parts: tuple[str, ...], origin: _Origin) -> dict[str, object]:
+    table: dict[str, object] = {}
+    for key, item in value.items():
+        shown = key_shown((*parts, key))
+        while shown in table:
+            shown += "…"
+        table[shown] = _redacted(item, (*parts, key), origin)
+    return table
+
+
 def _redacted(value: object, parts: tuple[str, ...], origin: _Origin) -> object:
     if isinstance(value, dict):
-        return {key: _redacted(item, (*parts, key), origin) for key, item in value.items()}
+        return _table(value, parts, origin)
     if isinstance(value, list):
         return [_redacted(item, (*parts, str(index)), origin) for index, item in enumerate(value)]
     found = origin.at(parts)

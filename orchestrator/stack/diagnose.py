@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.stack import pointer as json_pointer
-from orchestrator.stack.document import SECTIONS, Finding, holds_secrets, quote
+from orchestrator.stack.document import SECTIONS, Finding, holds_secrets, key_shown, quote
 from orchestrator.stack.model import Connector, Stack
 from orchestrator.stack.parts import Part, part_of
 
@@ -88,7 +88,11 @@ def _unknown_key(parts: Sequence[str]) -> Finding:
     model = _model_at(above)
     fields = _fields(model) if model is not None else {}
     return Finding(
-        pointer, f"there is no key {quote(key)} here", _nearest(key, fields, model), "unknown-key", on_key=True
+        pointer,
+        f"there is no key {quote(key_shown(parts))} here",
+        _nearest(key, fields, model),
+        "unknown-key",
+        on_key=True,
     )
 
 
@@ -176,7 +180,7 @@ def _finding(error: ErrorDetails, document: Document) -> Finding:
             on_key=True,
         )
     value = parts[-1] if on_key else document.at(parts)
-    subject = quote(value) if on_key else document.quoted(pointer)
+    subject = quote(key_shown(parts)) if on_key else document.quoted(pointer)
     if kind in {"literal_error", "enum"}:
         words, hint = _choice(str(context.get("expected", "")), value, parts)
         return Finding(pointer, f"{subject} is {words}", hint, "unknown-value", on_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,9 @@ Place = tuple[int, int]
 SECTIONS: Final = ("connectors", "services", "bots")
 
 _LONGEST_QUOTE: Final = 60
+_WORD: Final = r"[0-9]{0,4}(?:[A-Z]?[a-z]+(?:[A-Z][a-z]+)*|[A-Z]+)[0-9]{0,3}"
+_WORDS: Final = re.compile(rf"(?=.{{1,40}}\Z)[_-]*{_WORD}(?:[_./-]+(?:{_WORD}|[0-9]{{1,4}}))*")
+_END_OF_KEY: Final = re.compile(r"[\s:=;…]")
 _UNIT_DEPTH: Final = 3
 
 
@@ -56,6 +60,40 @@ def holds_secrets(parts: Sequence[str]) -> bool:
         or parts[0].startswith("x-")
         or tuple(parts[:2]) in {("build", "env"), ("source", "git")}
     )
+
+
+def key_shown(parts: Sequence[str]) -> str:
+    """Return the last of `parts` as it may be shown: a slip of the pen, `secret:K`, makes a key of a secret.
+
+    Units and secrets may have any name. Other keys are words: of one that is not, what follows them is cut off.
+    """
+    head = _END_OF_KEY.split(parts[-1], maxsplit=1)[0]
+    known = head if _is_of_a_name(parts) or _WORDS.fullmatch(head) else ""
+    return parts[-1] if known == parts[-1] else f"{known}…"
+
+
+def _is_of_a_name(parts: Sequence[str]) -> bool:
+    if len(parts) == _UNIT_DEPTH - 1:
+        return parts[0] in {*SECTIONS, "secrets"}
+    return len(parts) > _UNIT_DEPTH and parts[0] in SECTIONS and parts[2] == "depends_on"
+
+
+def pointer_shown(pointer: str, data: object) -> str:
+    """Return a pointer into `data` as it may be shown."""
+    parts = json_pointer.split(pointer)
+    told: list[str] = []
+    for depth, part in enumerate(parts, 1):
+        told.append(part if isinstance(data, list) else key_shown(parts[:depth]))
+        data = _inside(data, part)
+    return printable(json_pointer.join(told))
+
+
+def _inside(value: object, part: str | int) -> object:
+    if isinstance(value, dict):
+        return value.get(part)
+    if isinstance(value, list) and str(part).isdecimal() and int(part) < len(value):
+        return value[int(part)]
+    return None
 
 
 def quote(value: object) -> str:
@@ -106,12 +144,7 @@ class Document:
         """Return the value that `parts` lead to; None when there is none."""
         value = self.data
         for part in parts:
-            if isinstance(value, dict) and part in value:
-                value = value[part]
-            elif isinstance(value, list) and str(part).isdecimal() and int(part) < len(value):
-                value = value[int(part)]
-            else:
-                return None
+            value = _inside(value, part)
         return value
 
     def quoted(self, pointer: str) -> str:
@@ -131,7 +164,7 @@ class Document:
             file=file,
             line=line,
             column=column,
-            pointer=printable(finding.pointer),
+            pointer=pointer_shown(finding.pointer, self.data),
             message=finding.message,
             hint=finding.hint,
             rule=finding.rule,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from orchestrator.errors import Diagnostic
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack import toml_places
-from orchestrator.stack.document import Finding, printable
+from orchestrator.stack.document import Finding, pointer_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ class Configured:
         inside = json_pointer.join(parts)
         place = self.file.places.near(inside, on_key=finding.on_key)
         return Diagnostic(
-            self.file.shown, *place, printable(inside), finding.message, finding.hint, finding.rule,
+            self.file.shown, *place, pointer_shown(inside, self.table), finding.message, finding.hint, finding.rule,
             finding.severity, finding.ignored,
         )  # fmt: skip
 

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from orchestrator.errors import Diagnostic, StackError
 from orchestrator.stack import pointer as json_pointer
-from orchestrator.stack.document import Document, Place, holds_secrets, printable, quote
+from orchestrator.stack.document import Document, Place, holds_secrets, key_shown, pointer_shown, quote
 from orchestrator.stack.garbage import uncollected
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _TOO_DEEP: Final = f"nested more than {MOST_DEPTH} levels deep"
 _FLATTER: Final = "a stack file needs about 6"
 
 _CONTROL: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_COLON: Final = re.compile(r"(?:\s|#[^\n]*\n)*:")
 _LEADING_TAB: Final = re.compile(r"[ ]*\t")
 
 _STR, _NULL, _BOOL, _INT, _FLOAT, _MERGE = "str", "null", "bool", "int", "float", "merge"
@@ -116,8 +118,9 @@ class _Composer(yaml.CSafeLoader):
 class _Walk:
     """One pass over the composed graph: plain data, two maps of places, and the mistakes on the way."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self.file = file
+        self.text = text
         self.values: dict[str, Place] = {}
         self.keys: dict[str, Place] = {}
         self.mistakes: list[Diagnostic] = []
@@ -126,7 +129,7 @@ class _Walk:
         self._nodes = 0
 
     def mistake(self, pointer: str, place: Place, message: str, hint: str, rule: str) -> None:
-        self.mistakes.append(Diagnostic(self.file, *place, printable(pointer), message, hint, rule))
+        self.mistakes.append(Diagnostic(self.file, *place, pointer, message, hint, rule))
 
     def fault(self, pointer: str, node: yaml.Node, message: str, hint: str, rule: str) -> None:
         """Record a mistake that leaves nothing of use at `pointer`."""
@@ -172,15 +175,19 @@ class _Walk:
                         pointer, place, 'the key "<<" stands twice', "merge a list: <<: [*a, *b]", "duplicate-key"
                     )
                 continue
+            if self._has_no_colon(key, value):
+                self._bare(key, pointer)
+                continue
             if not isinstance(key, yaml.ScalarNode) or key.tag != _STR:
                 self._key(key, pointer)
                 continue
             if key.value in own:
                 line, column = own[key.value]
+                shown = (*json_pointer.split(pointer), key.value)
                 self.mistake(
                     json_pointer.child(pointer, key.value),
                     place,
-                    f"the key {quote(key.value)} stands twice, first at {line}:{column}",
+                    f"the key {quote(key_shown(shown))} stands twice, first at {line}:{column}",
                     "remove one of them",
                     "duplicate-key",
                 )
@@ -221,8 +228,21 @@ class _Walk:
                     self._nodes += 1
                     if self._nodes > MOST_NODES:
                         raise _too_many(source)
-                    if isinstance(inner_key, yaml.ScalarNode) and inner_key.tag == _STR:
+                    is_text = isinstance(inner_key, yaml.ScalarNode) and inner_key.tag == _STR
+                    if is_text and not self._has_no_colon(inner_key, inner_value):
                         yield inner_key, inner_value
+
+    def _has_no_colon(self, key: yaml.Node, value: yaml.Node) -> bool:
+        """Tell whether an item of a table is but a word, which may be a secret: it is no key."""
+        if value.tag != _NULL or value.start_mark.index != value.end_mark.index:
+            return False
+        return _COLON.match(self.text, key.end_mark.index, value.start_mark.index) is None
+
+    def _bare(self, key: yaml.Node, pointer: str) -> None:
+        misses = isinstance(key, yaml.ScalarNode) and ":" in key.value
+        hint = "put a space after the colon" if misses else "write key: value, with a space after the colon"
+        self.faulty.add(pointer)
+        self.mistake(pointer, _place(key), "this is neither a key nor a value", hint, "key-without-colon")
 
     def _key(self, key: yaml.Node, pointer: str) -> None:
         if isinstance(key, yaml.ScalarNode):
@@ -362,7 +382,7 @@ def parse(file: str, text: str) -> Document:
         code = f"U+{ord(control[0]):04X}"
         raise _fatal(file, (line, column), f"a control character stands here: {code}", "remove it", "control-character")
     composer = _Composer(text)
-    walk = _Walk(file)
+    walk = _Walk(file, text)
     try:
         node = composer.get_single_node()
         if node is None:
@@ -374,4 +394,5 @@ def parse(file: str, text: str) -> Document:
         raise _syntax(file, text, error) from None
     finally:
         composer.dispose()
-    return Document(file, data, walk.values, walk.keys, tuple(walk.mistakes), frozenset(walk.faulty))
+    mistakes = tuple(replace(mistake, pointer=pointer_shown(mistake.pointer, data)) for mistake in walk.mistakes)
+    return Document(file, data, walk.values, walk.keys, mistakes, frozenset(walk.faulty))

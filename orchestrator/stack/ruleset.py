@@ -54,6 +54,7 @@ RULES: Final = {
     "interpolation-forbidden": "A variable stands where a reviewer must see the value.",
     "interpolation-syntax": "A ${..} is not understood.",
     "key-not-text": "A key is not text.",
+    "key-without-colon": "An item of a table has no colon with a space after it.",
     "leading-zero": "A number begins with a zero, which readers of YAML understand differently.",
     "limit": "A resource limit is neither a number nor unlimited.",
     "log-pattern": "A ready check's pattern is not a regular expression.",

@@ -9,6 +9,7 @@ from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack import templates
 from orchestrator.stack.document import Finding, quote
 from orchestrator.stack.parts import SECRET_SOURCES, Secret
+from orchestrator.stack.scalars import is_name
 from orchestrator.stack.templates import Template
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def check(draft: Draft) -> Iterator[Finding | Diagnostic]:
     for configured in draft.configs.values():
         yield from _references(configured, secrets, used)
     for name in secrets:
-        if name not in used:
+        if name not in used and is_name(name):
             yield Finding(
                 json_pointer.join((KEY, name)),
                 f"no config refers to the secret {quote(name)}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from orchestrator.stack.document import key_shown, quote
 from orchestrator.venue.hosts import VENUES, fitting
 from orchestrator.venue.models import MODELS
 from orchestrator.venue.networks import ENDPOINTS
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 MOST_UNKNOWN: Final = 20
 """Unknown keys that are told one by one."""
 
-_SHOWABLE: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 _ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "secret_key": ("secret",), "api_secret": ("secret",), "apisecret": ("secret",), "secretkey": ("secret",),
     "private_key": ("secret",), "key": ("api_key",), "apikey": ("api_key",), "access_key": ("api_key",),
@@ -78,8 +78,7 @@ def check(name: str, kind: str, configured: Configured, network: object) -> Iter
 
 
 def _unknown(key: str, kind: str) -> str:
-    shown = f'the key "{key}"' if _SHOWABLE.fullmatch(key) else "this key"
-    return f"a {kind} connector ignores {shown}"
+    return f"a {kind} connector ignores the key {quote(key_shown((key,)))}"
 
 
 def _meant(key: str, kind: str) -> str | None:

@@ -450,7 +450,6 @@ bots:
             "8:3 /secrets/f [secret-unused]",
             "8:6 /secrets/f [wrong-type]",
             "9:3 /secrets/-g [name]",
-            "9:3 /secrets/-g [secret-unused]",
             "10:3 /secrets/h [secret-source]",
             "10:3 /secrets/h [secret-unused]",
             "15:26 /connectors/c/config/stream_url [interpolation-forbidden]",
