@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.programs import CONNECTOR, SYMBOL, TYPE
 from orchestrator.channel import Probe, Verdict, locate, scan_nodes
-from orchestrator.supervise.sockets import established
+from orchestrator.supervise.sockets import Connections
 
 _EVERY = 0.001
 
@@ -71,7 +71,7 @@ class Script:
         return False
 
     def _is_connected(self, pid: int) -> bool:
-        return any(port == self._port for _, port in established(pid))
+        return any(port == self._port for _, port in Connections().of(pid, 0.0))
 
 
 def main() -> None:

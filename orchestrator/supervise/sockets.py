@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+import time
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from orchestrator.deployment.model import Endpoint
 
@@ -25,28 +27,61 @@ class Proof(StrEnum):
     PROVEN = "proven"
 
 
-def established(pid: int) -> frozenset[tuple[str, int]]:
-    """Return the remote (address, port) of each established TCP connection of the process.
+class Connections:
+    """The established TCP connections of processes; a table of a network namespace is read for all who ask at once.
 
-    Addresses are in their compressed form, an IPv4 one mapped into IPv6 as IPv4. A process that is gone, or whose
-    descriptors we may not read, has none.
+    The kernel walks its whole hash for it: 5 ms of processor time a table on a machine of 24 GB (measured), however few
+    connections there are. So what was read is taken for what is until twice the time that the reading took is over.
     """
-    inodes = _socket_inodes(pid)
-    if not inodes:
-        return frozenset()
-    found = set()
-    for table in ("tcp", "tcp6"):
+
+    def __init__(self) -> None:
+        self._tables: dict[str, _Table] = {}
+
+    def of(self, pid: int, now: float) -> Iterator[tuple[str, int]]:
+        """Yield the remote (address, port) of each established connection of a process, those over IPv4 first.
+
+        Addresses are in their compressed form, an IPv4 one mapped into IPv6 as IPv4. A process that is gone, or whose
+        descriptors we may not read, has none. `now` is a monotonic clock, in seconds; a table that the caller does not
+        get to is not read.
+        """
+        inodes = _socket_inodes(pid)
+        if not inodes:
+            return
+        for name in ("tcp", "tcp6"):
+            remotes = self._read(pid, name, now)
+            for inode in inodes & remotes.keys():
+                address, _, port = remotes[inode].partition(b":")
+                yield _address(address), int(port, 16)
+
+    def _read(self, pid: int, name: str, now: float) -> Mapping[bytes, bytes]:
         try:
-            with Path(f"/proc/{pid}/net/{table}").open("rb") as file:
-                next(file, None)
-                for line in file:
-                    fields = line.split()
-                    if fields[3] == _ESTABLISHED and fields[9] in inodes:
-                        address, _, port = fields[2].partition(b":")
-                        found.add((_address(address), int(port, 16)))
+            where = f"{os.readlink(f'/proc/{pid}/ns/net')} {name}"  # noqa: PTH115 - ten times a second
         except OSError:
-            continue
-    return frozenset(found)
+            return {}
+        kept = self._tables.get(where)
+        if kept is None or now > kept.until:
+            began = time.thread_time()
+            remotes = _remotes(f"/proc/{pid}/net/{name}")
+            kept = self._tables[where] = _Table(now + 2 * (time.thread_time() - began), remotes)
+        return kept.remotes
+
+
+class _Table(NamedTuple):
+    """What a table said of established connections, by inode in the kernel's form; `until` is how long that counts."""
+
+    until: float
+    remotes: Mapping[bytes, bytes]
+
+
+def _remotes(path: str) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    with suppress(OSError), Path(path).open("rb") as file:
+        next(file, None)
+        for line in file:
+            fields = line.split(None, 10)
+            if fields[3] == _ESTABLISHED:
+                found[fields[9]] = fields[2]
+    return found
 
 
 def _socket_inodes(pid: int) -> set[bytes]:

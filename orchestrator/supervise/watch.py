@@ -19,7 +19,7 @@ from orchestrator.channel.verdict import Verdict
 from orchestrator.deployment.model import Kind, Level, reaches
 from orchestrator.supervise.freshness import Signs, loud, silence
 from orchestrator.supervise.process import is_member
-from orchestrator.supervise.sockets import Proof, established, proof
+from orchestrator.supervise.sockets import Connections, Proof, proof
 from orchestrator.supervise.unit import Broken, Observed, Recovered, Silent, State
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Watch:
         self._wall = wall
         self._views: dict[str, View] = {}
         self._nodes: dict[Location, tuple[float, Nodes]] = {}
+        self._connections = Connections()
 
     def view(self, name: str) -> View | None:
         """Return what was last seen of a connector's channel."""
@@ -221,8 +222,10 @@ class Watch:
         return nodes
 
     def _proof(self, view: View, now: float) -> Proof:
-        remotes = established(view.pid)
-        proofs = [proof(stream, self._names.addresses(stream.host, now), remotes) for stream in view.spec.streams]
+        proofs = [
+            proof(stream, self._names.addresses(stream.host, now), self._connections.of(view.pid, now))
+            for stream in view.spec.streams
+        ]
         if Proof.NONE in proofs:
             return Proof.NONE
         return Proof.UNPROVEN if Proof.UNPROVEN in proofs else Proof.PROVEN

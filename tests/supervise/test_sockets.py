@@ -7,7 +7,11 @@ from contextlib import closing
 import pytest
 
 from orchestrator.deployment.model import Endpoint
-from orchestrator.supervise.sockets import Proof, established, proof
+from orchestrator.supervise.sockets import Connections, Proof, proof
+
+
+def _of(pid: int) -> set[tuple[str, int]]:
+    return set(Connections().of(pid, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -27,18 +31,34 @@ def test_a_connection_is_seen_while_it_is_established(family: int, address: str,
             pytest.skip("this machine has no IPv6")
         server.listen()
         port = server.getsockname()[1]
-        assert (seen, port) not in established(os.getpid())
+        assert (seen, port) not in _of(os.getpid())
         with closing(socket.socket(family)) as client:
             client.connect((address, port))
-            assert (seen, port) in established(os.getpid())
-        assert (seen, port) not in established(os.getpid())
+            assert (seen, port) in _of(os.getpid())
+        assert (seen, port) not in _of(os.getpid())
 
 
 def test_a_listening_socket_and_a_process_that_is_gone_have_no_connection() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        assert not any(remote[1] == port for remote in established(os.getpid()))
-    assert established(1 << 22) == frozenset()
+        assert not any(remote[1] == port for remote in _of(os.getpid()))
+    assert _of(1 << 22) == set()
+
+
+def test_a_table_is_read_once_for_all_who_ask_at_one_instant_and_again_for_who_asks_later() -> None:
+    connections = Connections()
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as server,
+        closing(socket.create_connection(server.getsockname())),
+    ):
+        remote = server.getsockname()
+        assert remote in connections.of(os.getpid(), 1.0)
+        with (
+            closing(socket.create_server(("127.0.0.1", 0))) as another,
+            closing(socket.create_connection(another.getsockname())),
+        ):
+            assert another.getsockname() not in connections.of(os.getpid(), 1.0)
+            assert another.getsockname() in connections.of(os.getpid(), 1000.0)
 
 
 @pytest.mark.parametrize(
