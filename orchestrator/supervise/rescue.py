@@ -79,11 +79,24 @@ class Rescue:
         return None
 
     async def _answers(self, stream: Endpoint) -> bool:
-        for address in self._names.addresses(stream.host, self._loop.time()):
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            with suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as attempt:
-                attempt.settimeout(0)
-                async with asyncio.timeout(_PATIENCE):
-                    await self._loop.sock_connect(attempt, (address, stream.port))
-                return True
+        """Tell whether one of a host's addresses of now takes a connection in time; all are tried at once."""
+        addresses = self._names.latest(stream.host, self._loop.time())
+        tries = [self._loop.create_task(self._connects(address, stream.port)) for address in addresses]
+        try:
+            for answer in asyncio.as_completed(tries, timeout=_PATIENCE):
+                if await answer:
+                    return True
+        except TimeoutError:
+            pass
+        finally:
+            for attempt in tries:
+                attempt.cancel()
+        return False
+
+    async def _connects(self, address: str, port: int) -> bool:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as attempt:
+            attempt.settimeout(0)
+            await self._loop.sock_connect(attempt, (address, port))
+            return True
         return False
