@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import getitem
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import codec
@@ -149,6 +150,15 @@ def marked(prefix: str) -> dict[str, tuple[int, str]]:
     return found
 
 
+def _log_of(pid: int) -> str | None:
+    """Return the log that a process of ours writes to, None when it writes to none, or has turned elsewhere."""
+    try:
+        target = str(Path(f"/proc/{pid}/fd/1").readlink())
+    except OSError:
+        return None
+    return target if target.endswith(".log") else None
+
+
 def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Process]:
     found: dict[str, Process] = {}
     for name, record in records.items():
@@ -159,7 +169,7 @@ def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Proc
         if unit in found:
             continue
         process_id = identity(pid)
-        process = None if process_id is None else Process.adopt(process_id, marker=marker, log=None)
+        process = None if process_id is None else Process.adopt(process_id, marker=marker, log=_log_of(pid))
         if process is not None:
             found[unit] = process
     return found

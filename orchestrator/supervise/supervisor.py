@@ -531,7 +531,11 @@ class Supervisor:
             case Kind.SERVICE if spec.ready is not None:
                 self._inbox.append((name, Observed(Level.STARTED)))
                 ready = Observed(Level.READY)
-                self._checks.begin(name, spec, process.log or os.devnull, lambda: self.feed(name, ready))
+                if spec.ready.log is not None and process.log in {None, "", os.devnull}:
+                    self.note(name, "no-log", "it has no log to search for its ready line: taken as written")
+                    self._inbox.append((name, ready))
+                else:
+                    self._checks.begin(name, spec, process.log or os.devnull, lambda: self.feed(name, ready))
             case Kind.BOT if spec.attaches:
                 self._inbox.append((name, Observed(Level.STARTED)))
                 for connector in spec.attaches:

@@ -383,3 +383,27 @@ def test_a_supervisor_whose_units_all_wait_for_their_next_start_takes_a_dead_gua
     assert program.until_units(bool)["a"]["state"] != "stopped"
     os.kill(supervisor or 0, signal.SIGTERM)
     until(lambda: not program.home.runtime.exists())
+
+
+def test_a_ready_line_is_found_in_the_log_of_a_process_that_no_record_names(program: _Program) -> None:
+    guardian = program.start()
+    unit = _shell(service("a"), "echo listening; exec sleep 1000", ready=ReadyCheck(log="listening"))
+    pid = program.apply(unit)["units"][0]["pid"]
+    supervisor = lock.holder(program.home.lock)
+    guardian.kill()
+    os.kill(supervisor or 0, signal.SIGKILL)
+    guardian.wait()
+    until(lambda: lock.holder(program.home.lock) is None)
+    program.home.units.unlink()
+    program.start("--hold")
+    found = program.until_units(lambda units: units["a"]["state"] == "up")["a"]
+    assert (found["pid"], Path(found["log"]).read_text()) == (pid, "listening\n")
+
+
+def test_a_service_without_a_log_is_taken_as_ready(program: _Program) -> None:
+    program.start()
+    program.home.logs.mkdir(parents=True, exist_ok=True)
+    (program.home.logs / "a").write_text("no folder")
+    unit = _shell(service("a"), "exec sleep 1000", ready=ReadyCheck(log="listening"))
+    result = program.apply(unit)
+    assert (result["reached"], result["units"][0]["log"]) == (True, None)
