@@ -83,6 +83,8 @@ def digest(spec: UnitSpec) -> str:
     plain = codec.plain(started)
     for *tables, name in _LATER:
         del reduce(getitem, tables, plain)[name]
+    if not spec.code:
+        del plain["code"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -122,7 +124,7 @@ def adopt(
         if process is None:
             units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
             continue
-        same = name in external or started_from(process.marker) == digest(spec)
+        same = name in external or is_started_from(process.marker, spec)
         running = spec if same else replace(spec, argv=(), external=False)
         present = _present(running, born[name], now, ages[name], wanted=_wanted(name, intents))
         told = name in processes and name in records and records[name].told
@@ -202,9 +204,13 @@ def _zombies(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
     return found
 
 
-def started_from(marker: str) -> str:
-    """Return the digest of what a process was started from: its marker's token begins with it."""
-    return marker.rsplit("/", 2)[1].partition("-")[0]
+def is_started_from(marker: str, spec: UnitSpec) -> bool:
+    """Tell whether a process was started from `spec`: its marker's token begins with the digest.
+
+    One of an earlier version, which did not look at code, may have been.
+    """
+    found = marker.rsplit("/", 2)[1].partition("-")[0]
+    return found == digest(spec) or found == digest(replace(spec, code=None))
 
 
 def _begun(process: Process | Ended) -> int:

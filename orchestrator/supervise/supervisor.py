@@ -23,7 +23,7 @@ from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import alarms, halt, watch
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
-from orchestrator.supervise.adopt import adopt, started_from
+from orchestrator.supervise.adopt import adopt, is_started_from
 from orchestrator.supervise.announcer import Announcer
 from orchestrator.supervise.archivist import Archivist
 from orchestrator.supervise.configs import ConfigFolder
@@ -244,7 +244,7 @@ class Supervisor:
             unit, process = units.get(spec.name), self._processes.get(spec.name)
             if unit is None or process is None or unit.running is None or unit.running.argv:
                 continue
-            if started_from(process.marker) == self._starter.digest(spec):
+            if is_started_from(process.marker, spec):
                 units[spec.name] = replace(unit, running=spec)
         self.graph = replace(self.graph, units=units)
 

@@ -23,7 +23,7 @@ from orchestrator.deployment.model import (
     UnitSpec,
 )
 from orchestrator.supervise import process as processes
-from orchestrator.supervise.adopt import adopt, digest
+from orchestrator.supervise.adopt import adopt, digest, is_started_from
 from orchestrator.supervise.process import Process
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
 from orchestrator.supervise.unit import Observed, Recycle, State, step
@@ -290,7 +290,11 @@ def test_an_upgrade_knows_units_again_that_an_earlier_version_started() -> None:
         files=(File("/run/bf.toml", "bb"),),
         channel=Channel("bf"),
     )
-    assert digest(bf) == "cd80a393ae3a547d"
+    assert digest(bf) == digest(replace(bf, code=())) == "cd80a393ae3a547d"
+    coded = replace(bf, code=(File("/bots/mm.py", "cc"),))
+    assert digest(coded) != digest(bf)
+    assert is_started_from("0/a/s/bf/cd80a393ae3a547d-1/7", coded)
+    assert not is_started_from(f"0/a/s/bf/{digest(coded)}-1/7", replace(coded, code=(File("/bots/mm.py", "dd"),)))
     assert digest(replace(bf, logs=Logs(keep=1))) == digest(bf)
 
 
