@@ -33,7 +33,7 @@ _GARBAGE: Final = (
 _TELL: Final = (
     ("status", "s"),
     ("status", "s", "--format", "json"),
-    ("probe",),
+    ("probe", "s"),
     ("events", "s"),
     ("gaps", "-s", "s"),
     ("history", "s"),
@@ -273,7 +273,7 @@ def _full_memory(ground: Ground) -> None:
     for victim in victims:
         ground.kill(victim)
         ground.moment(0.5)
-    ground.end(ground.begin("status", "s"), ground.begin("probe"))
+    ground.end(ground.begin("status", "s"), ground.begin("probe", "s"))
     ground.moment(2)
     ballast.unlink()
     ground.up()
