@@ -183,7 +183,7 @@ def _storm(ground: Ground) -> None:
         ("start", unit),
         ("reset", unit),
         ("upgrade", "s"),
-        ("plan", *ground.stack.up, ground.machine.file),
+        ("plan", ground.machine.file),
         *ground.chance.sample(_TELL, 2),
     ]
     begun = []

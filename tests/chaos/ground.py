@@ -46,6 +46,7 @@ class Ground:
     chance: random.Random
     clocks: Clocks | None
     said: list[str] = field(default_factory=list)
+    _left: set[str] = field(default_factory=set)
     filled: bool = False
     """A disk was full: old output may have been given up for new."""
 
@@ -85,10 +86,21 @@ class Ground:
         time.sleep(self.chance.choice((0.0, self.chance.uniform(0, 0.03), self.chance.uniform(0, longest))))
 
     def remains(self) -> list[str]:
-        """Return what a stack that is down has left."""
+        """Return what a stack that is down has left.
+
+        The real connector may end, as upstream's, by a panic, and then its files stay: its next start has to remove
+        them, which `outlived` looks for.
+        """
         left = checker.remains(self.machine.folder, _GONE_WITHIN)
-        # upstream's connector may end without removing its files, as the real one does; its next start removes them
-        return [text for text in left if self.stack.port == 0 or not text.endswith(".dynamic")]
+        files = [name for name in left if self.stack.port and (MEMORY / name).exists()]
+        self._left.update(files)
+        return [text for text in left if text not in files]
+
+    def outlived(self) -> list[str]:
+        """Return the data of ports of an earlier life that are still there: their names are never used again."""
+        return [
+            f"{name} is left for ever" for name in self._left if name.endswith(".data") and (MEMORY / name).exists()
+        ]
 
     # Commands
 

@@ -71,7 +71,7 @@ def play(seed: int, faults: int, *, stack: str = "simulator", only: Sequence[str
 def _outcome(ground: Ground) -> list[str]:
     stack, machine = ground.stack, ground.machine
     outcome = checker.Outcome(machine.folder, stack.units, stack.feeds, machine.pids)
-    return [*ground.wrong(), *outcome.settle(SETTLES), *_unwritten(ground)]
+    return [*ground.wrong(), *outcome.settle(SETTLES), *ground.outlived(), *_unwritten(ground)]
 
 
 def _unwritten(ground: Ground) -> list[str]:
