@@ -276,7 +276,11 @@ def _full_memory(ground: Ground) -> None:
     ground.end(ground.begin("status", "s"), ground.begin("probe", "s"))
     ground.moment(2)
     ballast.unlink()
-    ground.up()
+    if ground.stack.port == 0:
+        ground.up()
+    else:
+        # a real connector that began with too little memory may hang, and is another one only when `startup` is over
+        ground.end(ground.begin_up())
 
 
 # Records and clocks

@@ -56,12 +56,11 @@ def play(seed: int, faults: int, *, stack: str = "simulator", only: Sequence[str
                     continue
                 _judge(seed, ground, [*_outcome(ground), *witness.twice])
             ground.said.append("-- down")
-            down = machine.hftstack("down", "s")
-            _judge(
-                seed,
-                ground,
-                [*ground.remains(), *witness.twice, *([down.said] if down.code else []), *_unwritten(ground)],
-            )
+            down = ground.begin("down", "s")
+            ground.end(down)
+            # the real connector, as upstream's, need not hear SIGTERM within its grace
+            unclean = [down.told()] if down.process.returncode and ground.stack.port == 0 else []
+            _judge(seed, ground, [*ground.wrong(), *ground.remains(), *witness.twice, *unclean, *_unwritten(ground)])
         assert witness.looks > faults, "the witness did not look"
     finally:
         machine.close()
