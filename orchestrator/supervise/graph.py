@@ -227,7 +227,7 @@ class _Turn:
         return prober.died - unit.died <= TOGETHER
 
     def excuse(self, name: str) -> None:
-        """Take a failure that others of its exchange had within a second for one incident: one starts, for nothing."""
+        """Take a failure that others of its exchange had within a second for one incident: one starts, they wait."""
         host = self._host(name)
         if host is None or self.units[name].state not in _ON_ITS_WAY:
             return
@@ -239,9 +239,9 @@ class _Turn:
             and self.now - unit.died <= TOGETHER
             and unit.state in _ON_ITS_WAY
         ]
-        if len(failed) == 1:
+        if set(failed) <= {name}:
             return
-        prober = min(failed, key=lambda other: (not self.units[other].alive, self.units[other].died or 0.0))
+        prober = min(failed, key=lambda other: _place(self.units[other]))
         for other in failed:
             text, spread = f"one incident of {host}", SPREAD * self.noise()
             if other == prober:
@@ -250,8 +250,15 @@ class _Turn:
                 self.send(other, Excused(f"{text}: {prober} goes first", prober, spread))
 
     def _host(self, name: str) -> str | None:
+        """Return the exchange's host of a connector that we start; None for every other unit."""
         spec = self.specs.get(name)
-        return spec.streams[0].host if spec is not None and spec.streams else None
+        return spec.streams[0].host if spec is not None and spec.streams and not spec.external else None
+
+
+def _place(unit: Unit) -> tuple[bool, float, float]:
+    """Return the place among those that failed together: whose start is under way or comes soonest goes first."""
+    begins = unit.deadline if unit.state is State.BACKOFF else None
+    return not unit.alive, begins or 0.0, unit.died or 0.0
 
 
 def _fate(dependency: Unit, spec: UnitSpec | None) -> str:

@@ -87,8 +87,9 @@ class Unit:
     from. `unseen`: an external connector's channel is held, by whom cannot be told.
     `begun` is when the process of a unit that was taken over began, until something happens to it.
     `prober` is the connector of the same exchange that goes first after an incident; `spread` is how many seconds after
-    that its own start comes. `climb` is when the climb to the target began, transient retries included. `deadline` is
-    the next instant at which a Tick changes something.
+    that its own start comes. `excused`: since it was last stable, a failure has not been counted. `climb` is when the
+    climb to the target began, transient retries included. `deadline` is the next instant at which a Tick changes
+    something.
     """
 
     state: State = State.STOPPED
@@ -116,6 +117,12 @@ class Unit:
     window: tuple[float, ...] = ()
     prober: str | None = None
     spread: float = 0.0
+    excused: bool = False
+
+    @property
+    def is_troubled(self) -> bool:
+        """Tell whether it has failed since it was last stable: its starts are rationed."""
+        return self.failures > 0 or self.excused
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +223,11 @@ class Revive:
 
 @dataclass(frozen=True, slots=True)
 class Excused:
-    """Its failure was part of an incident of its exchange: it costs nothing.
+    """Its failure was part of an incident of its exchange.
 
-    It starts `spread` seconds after it could: `prober` comes up first, or it goes first itself where that is None.
+    It starts `spread` seconds after it could: `prober` comes up first, and the failure costs nothing, once until the
+    unit was stable again; where that is None it goes first itself, and pays: an exchange that fails them all again and
+    again brings each of them to its limit.
     """
 
     reason: str
@@ -377,7 +386,7 @@ def _enter(unit: Unit, state: State, now: float, why: str | None = None, deadlin
 
 def _start(unit: Unit, spec: UnitSpec, now: float) -> Step:
     fresh = replace(unit, wanted=True, unclean=None, overdue=False)
-    cleared = replace(fresh, failures=0, window=(), retries=0, prober=None, spread=0.0)
+    cleared = replace(fresh, failures=0, window=(), retries=0, prober=None, spread=0.0, excused=False)
     match unit.state:
         case State.STOPPED | State.FAILED | State.FINISHED | State.BACKOFF:
             return _enter(cleared, State.WAITING, now), (Note("wanted"),)
@@ -485,8 +494,8 @@ def _revive(unit: Unit, reason: str, now: float) -> Step:
 
 def _excused(unit: Unit, event: Excused) -> Step:
     excused = unit
-    if unit.window and unit.window[-1] == unit.died:
-        excused = replace(unit, window=unit.window[:-1], failures=max(unit.failures - 1, 0))
+    if event.prober is not None and not unit.excused and unit.window and unit.window[-1] == unit.died:
+        excused = replace(unit, window=unit.window[:-1], failures=max(unit.failures - 1, 0), excused=True)
     if not unit.alive:
         excused = replace(excused, prober=event.prober, spread=event.spread, why=event.reason)
     return (unit, ()) if excused == unit else (excused, (Note("incident", event.reason),))
@@ -630,7 +639,7 @@ def _exited(unit: Unit, spec: UnitSpec, event: Exited, now: float, noise: float)
 
 def _rested(unit: Unit, spec: UnitSpec, now: float) -> Unit:
     if unit.state is State.UP and now - unit.since >= spec.restart.stable:
-        return replace(unit, failures=0)
+        return replace(unit, failures=0, excused=False)
     return unit
 
 

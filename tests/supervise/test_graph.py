@@ -13,6 +13,7 @@ from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.unit import (
     SETTLED_AFTER,
     SHORTEST_GRACE,
+    Appeared,
     Broken,
     Exited,
     Halt,
@@ -29,7 +30,7 @@ from orchestrator.supervise.unit import (
     Tick,
     Unit,
 )
-from tests.supervise.specs import bot, connector, deployment, limited, on_restart, service
+from tests.supervise.specs import bot, connector, deployment, external, limited, on_restart, service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -892,12 +893,21 @@ class TestIncidents:
         stage.took()
         return stage
 
-    def test_one_goes_first_the_others_wait_for_it_and_it_costs_none_of_them(self) -> None:
+    @staticmethod
+    def _comes_to_rest(stage: Stage) -> Stage:
+        """Let time pass until each unit is up, or has failed for good."""
+        while graphs.deadline(stage.climb().graph) is not None:
+            stage.tick()
+        assert set(stage.states().values()) <= {"up", "failed"}
+        return stage
+
+    def test_one_goes_first_and_pays_the_others_wait_for_it_and_it_costs_them_nothing(self) -> None:
         stage = self._up("a.example", "a.example", "a.example")
         stage.exit("c0").exit("c1", after=0.3).exit("c2", after=0.3)
         assert stage.took() == ["spawn c0"]
         assert stage.states() == {"c0": "starting", "c1": "waiting", "c2": "waiting"}
-        assert [unit.window for unit in stage.graph.units.values()] == [(), (), ()]
+        assert [(len(unit.window), unit.failures) for unit in stage.graph.units.values()] == [(1, 1), (0, 0), (0, 0)]
+        assert all(unit.is_troubled for unit in stage.graph.units.values())  # its exchange may ban the address
         assert stage["c1"].why == "one incident of a.example: c0 goes first"
         stage.on("c0", Observed(Level.LIVE))
         assert stage.took() == []
@@ -964,6 +974,14 @@ class TestIncidents:
         assert stage["c0"].overdue
         assert stage.tick().took() == ["spawn c0", "spawn c1"]
 
+    def test_nobody_waits_for_one_that_somebody_else_starts(self) -> None:
+        streams = (Endpoint("a.example", 443),)
+        units = [replace(external("c0"), streams=streams), replace(connector("c1"), streams=streams)]
+        stage = Stage().apply(*units).on("c0", Appeared()).climb()
+        stage.exit("c0").exit("c1", after=0.1).took()
+        assert stage["c1"].alive
+        assert len(stage["c1"].window) == 1
+
     def test_who_is_started_by_hand_waits_for_nobody(self) -> None:
         stage = self._up("a.example", "a.example").exit("c0", "c1")
         assert stage.start("c1").took() == ["spawn c0", "spawn c1"]
@@ -977,7 +995,7 @@ class TestIncidents:
     def test_nobody_waits_for_one_that_fails_again_or_is_stopped(self) -> None:
         again = self._up("a.example", "a.example").exit("c0", "c1")
         assert again.took() == ["spawn c0"]
-        again.on("c0", Observed(Level.LIVE)).exit("c0", after=2.0).tick()
+        again.on("c0", Observed(Level.LIVE)).exit("c0", after=2.0).tick().tick()
         assert set(again.took()) == {"spawn c0", "spawn c1"}
         stopped = self._up("a.example", "a.example").exit("c0", "c1")
         stopped.took()
@@ -993,7 +1011,41 @@ class TestIncidents:
         stage.took()
         stage.exit("c0", "c1", code=0)
         assert stage.took() == ["spawn c0"]
-        assert [unit.window for unit in stage.graph.units.values()] == [(), ()]
+        assert [len(unit.window) for unit in stage.graph.units.values()] == [1, 0]
+
+    @pytest.mark.parametrize("silent", [False, True])
+    def test_those_that_fail_together_again_and_again_come_to_their_limit(self, *, silent: bool) -> None:
+        stage = self._up("a.example", "a.example", "a.example")
+        for _ in range(20):
+            up = [name for name, unit in stage.graph.units.items() if unit.state is State.UP]
+            stage.now += 30.0
+            for name in up if silent else ():
+                stage.on(name, Silent("no message")).on(name, Broken("stale: no message"))
+            self._comes_to_rest(stage.exit(*up))
+        assert set(stage.states().values()) == {"failed"}
+        done = stage.took()
+        assert {done.count(f"spawn c{number}") for number in range(3)} <= {10, 11}  # the limit, and a free one
+
+    def test_those_that_were_up_for_long_are_let_off_again(self) -> None:
+        stage = self._up("a.example", "a.example")
+        for _ in range(3):
+            self._comes_to_rest(stage.exit("c0", "c1", after=60.0))
+        assert (len(stage["c0"].window), len(stage["c1"].window)) == (3, 0)
+        stage.exit("c0", "c1", after=59.0)  # c1 pays: it can start first
+        assert (len(stage["c0"].window), len(stage["c1"].window)) == (3, 1)
+        self._comes_to_rest(stage).exit("c0", "c1", after=59.0)
+        assert (len(stage["c0"].window), len(stage["c1"].window)) == (4, 2)
+        self._comes_to_rest(stage).on("c1", Silent("no message"), after=60.0)
+        assert not stage["c1"].is_troubled
+
+    def test_whose_wait_is_over_first_goes_first(self) -> None:
+        stage = self._up("a.example", "a.example")
+        for _ in range(4):
+            self._comes_to_rest(stage.exit("c0", after=2.0))
+        stage.took()
+        stage.exit("c0", after=2.0).exit("c1", after=0.1)
+        assert stage.tick().took() == ["spawn c1"]
+        assert stage["c0"].why == "one incident of a.example: c1 goes first"
 
 
 class TestGivingUp:

@@ -445,6 +445,7 @@ class Stack(RuleBasedStateMachine):
         name = self.living(pick)
         if name and self.graph.units[name].state in {State.STARTING, State.UP}:
             self.processes[name].asked = True
+            self.retries.pop(name, None)
             self.feed(name, Recycle("age", counted=False))
 
     # --- what must hold
