@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import Dependency, File, Health, Hooks, Kind, Level, Restart, UnitSpec
+from orchestrator.supervise.gate import UNOPENED
 from orchestrator.supervise.graph import Graph
-from orchestrator.supervise.process import Process, ProcessId, identity, is_zombie_of, members, zombie_code
+from orchestrator.supervise.process import Process, ProcessId, identity, members, zombie_code
 from orchestrator.supervise.records import Intent
 from orchestrator.supervise.unit import After, State, Stopping, Unit
 
@@ -48,7 +49,7 @@ class Adoption:
     """What a new supervisor begins with.
 
     `processes` are ours, `external` those of external connectors. `ended` are units, alive in the graph, whose process
-    is a zombie that the guardian kept: its exit code is news.
+    has ended: that is news, with its exit code where the guardian kept the zombie.
     """
 
     graph: Graph
@@ -109,7 +110,7 @@ def adopt(
     records = recorded.units
     ours = {name: record for name, record in records.items() if not record.external}
     processes = _survivors(ours, prefix)
-    ended = _zombies({name: record for name, record in ours.items() if name not in processes})
+    ended = _ended({name: record for name, record in ours.items() if name not in processes and _wanted(name, intents)})
     strangers = [spec for spec in specs.values() if spec.external and _wanted(spec.name, intents)]
     external = _external([spec for spec in strangers if spec.name not in processes | ended], records, find)
     places = {name: place for place, name in enumerate(specs)}
@@ -122,7 +123,8 @@ def adopt(
     for name, spec in specs.items():
         process = processes.get(name) or external.get(name) or (None if hold else ended.get(name))
         if process is None:
-            units[name] = _absent(name, intents, now, ran=name in records, hold=hold)
+            ran = name in records and records[name].begun
+            units[name] = _absent(name, intents, now, ran=ran, hold=hold)
             continue
         same = name in external or is_started_from(process.marker, spec)
         running = spec if same else replace(spec, argv=(), external=False)
@@ -195,12 +197,15 @@ def _external(
     return found
 
 
-def _zombies(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
+def _ended(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
+    """Return the ends that are news: each is as any other, for the unit's restart policy and what hangs on it."""
     found = {}
     for name, record in records.items():
         who = ProcessId(record.pid, record.start)
-        if not record.told and is_zombie_of(who):
-            found[name] = Ended(who, zombie_code(who), record.marker)
+        code = zombie_code(who)
+        never_ran = not record.begun and code in {None, UNOPENED}
+        if not (record.told or never_ran):
+            found[name] = Ended(who, code, record.marker)
     return found
 
 
@@ -234,7 +239,7 @@ def _absent(name: str, intents: Intents, now: float, *, ran: bool, hold: bool) -
         return Unit(State.FINISHED, since=now, wanted=True)
     if hold or not _wanted(name, intents):
         return Unit(State.STOPPED, since=now)
-    why = "died while nobody supervised it" if ran else None
+    why = "ended while nobody supervised it" if ran else None
     return Unit(State.WAITING, since=now, wanted=True, why=why, restarts=int(ran))
 
 
@@ -247,7 +252,7 @@ def _present(running: UnitSpec, born: int, now: float, age: float, *, wanted: bo
         alive=True,
         born=born,
         running=running,
-        spawned=now,
+        spawned=now - age,
         climb=now,
         deadline=now + running.health.startup,
     )

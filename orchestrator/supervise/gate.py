@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+UNOPENED: Final = 125
+"""Exit code of a child whose gate was never opened."""
+
 _GATE: Final = (
-    "IFS= read -r HFTSTACK_UNIT || exit 125; "
+    f"IFS= read -r HFTSTACK_UNIT || exit {UNOPENED}; "
     'if [ "${HFTSTACK_UNIT#* }" ] && true >>"$2/${HFTSTACK_UNIT#* }"; '
     'then exec >>"$2/${HFTSTACK_UNIT#* }" 2>&1; fi; '
     'cd -- "$1" || exit 126; unset OLDPWD; '
@@ -51,6 +54,7 @@ class Gated:
 
     def __init__(self, process: Process, gate: int) -> None:
         self.process = process
+        self.process.begun = False
         self._gate = gate
         self._line = b"0 \n"
 
@@ -70,6 +74,7 @@ class Gated:
         with suppress(BrokenPipeError):
             os.write(self._gate, self._line)
         os.close(self._gate)
+        self.process.begun = True
 
     def abandon(self) -> None:
         """Make the child leave without having begun; whoever reaps orphans reaps it."""

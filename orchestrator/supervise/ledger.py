@@ -131,5 +131,6 @@ def _record(spec: UnitSpec, unit: Unit, process: Process) -> UnitRecord:
         grace=spec.grace,
         depends_on=tuple(edge.unit for edge in spec.depends_on),
         external=spec.external,
+        begun=process.begun,
         told=unit.stopping is not None and unit.stopping.begun is not None,
     )

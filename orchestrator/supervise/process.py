@@ -81,15 +81,6 @@ def read_small(path: str) -> bytes:
         os.close(descriptor)
 
 
-def is_zombie_of(who: ProcessId) -> bool:
-    """Tell whether this very process has ended and waits to be reaped."""
-    try:
-        found = _stat(who.pid)
-    except OSError:
-        return False
-    return found == (who, "Z")
-
-
 def zombie_code(who: ProcessId) -> int | None:
     """Return the exit code of a zombie, negative for a signal; None when it is none, or hidden from us.
 
@@ -110,15 +101,19 @@ def boot_id() -> str:
 
 
 class Process:
-    """A process that is watched through a pidfd. `child` tells whether its exit code is ours to read."""
+    """A process that is watched through a pidfd.
 
-    __slots__ = ("child", "id", "log", "marker", "pidfd", "session")
+    `child` tells whether its exit code is ours to read, `begun` whether its gate, if it has one, was opened.
+    """
+
+    __slots__ = ("begun", "child", "id", "log", "marker", "pidfd", "session")
 
     def __init__(self, process_id: ProcessId, pidfd: int, *, child: bool, marker: str, log: str | None) -> None:
         self.id = process_id
         self.session = process_id.pid
         self.pidfd = pidfd
         self.child = child
+        self.begun = True
         self.marker = marker
         self.log = log
 

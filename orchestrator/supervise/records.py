@@ -81,7 +81,8 @@ class UnitRecord:
     """A process of ours. `start` is in clock ticks since boot; the marker tells what it was started from.
 
     Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it. An
-    `external` one is not ours to stop, and has no marker. `told`: it was sent SIGTERM, so its end is no news.
+    `external` one is not ours to stop, and has no marker. `told`: it was sent SIGTERM, so its end is no news. Not
+    `begun`: this was written before its gate was opened, perhaps its program has never run.
     """
 
     pid: int
@@ -93,6 +94,7 @@ class UnitRecord:
     depends_on: tuple[str, ...] = ()
     external: bool = False
     told: bool = False
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)

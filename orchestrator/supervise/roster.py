@@ -53,9 +53,18 @@ class Roster:
         self._release = release
         self._codes: dict[str, int | None] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
+        self._keeping: asyncio.TimerHandle | None = None
+
+    def keep_soon(self) -> None:
+        """Write the records when much else that is to be written has happened too."""
+        if self._keeping is None:
+            self._keeping = self._loop.call_later(_RECORD_AFTER, self.keep)
 
     def keep(self) -> None:
         """Write the records."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
         self._ledger.keep_units(self._graph(), {**self._units, **self._external})
 
     def watch(self, name: str, process: Process) -> None:
@@ -79,9 +88,8 @@ class Roster:
             self._gone(name, process, self._codes.pop(name, code))
         if not process.child:
             self._release(process.id.pid)
-        if name in self._units:
-            return
-        self._loop.call_later(_RECORD_AFTER, self.keep)
+        if name not in self._units:
+            self.keep_soon()
 
     def _heirs(self, process: Process) -> list[ProcessId]:
         """Return what the unit started that outlives its main process: orphans that were handed to us."""

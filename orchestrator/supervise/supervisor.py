@@ -56,7 +56,6 @@ from orchestrator.supervise.unit import (
     SpawnFailed,
     Terminate,
     Tick,
-    ending,
 )
 from orchestrator.supervise.vigil import Vigil
 
@@ -180,7 +179,7 @@ class Supervisor:
             self.halt(str(latched))
         self._leftovers.end_strays()
         for name, end in adoption.ended.items():
-            self.note(name, "adopted", f"pid {end.id.pid}, which had ended: {ending(end.code)}")
+            self.note(name, "adopted", f"pid {end.id.pid}, which had ended while nobody supervised it")
             if not hold:
                 self.feed(name, Exited(end.code))
         unwanted = [name for name, unit in self.graph.units.items() if unit.alive and not unit.wanted]
@@ -480,7 +479,7 @@ class Supervisor:
         try:
             unit = self.graph.units[name]
             self._starter.clear(name, spec, retries=unit.retries)
-            self._starter.ration(spec, failed=unit.failures > 0)
+            self._starter.ration(spec, failed=unit.is_troubled)
             gated = self._standbys.take(name, spec) or self._starter.prepare(name, spec)
             self._starter.begin(name, gated)
         except HeldSpawnError as error:
@@ -494,6 +493,7 @@ class Supervisor:
         self._roster.keep()
         self._roster.watch(name, process)
         gated.open()
+        self._roster.keep_soon()
         self.note(name, "start")
         self._archivist.soon()
         self._observe(name, spec, process)

@@ -20,13 +20,15 @@ from orchestrator.deployment.model import (
     Kind,
     Level,
     Logs,
+    RestartPolicy,
     UnitSpec,
 )
+from orchestrator.supervise import graph as graphs
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest, is_started_from
 from orchestrator.supervise.process import Process
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
-from orchestrator.supervise.unit import Observed, Recycle, State, step
+from orchestrator.supervise.unit import Exited, Observed, Recycle, State, step
 from tests.children import until
 from tests.supervise.specs import bot, connector, external
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.supervise.adopt import Adoption
+    from orchestrator.supervise.unit import Unit
 
 _PREFIX = f"0/adopt{os.getpid()}/s/"
 
@@ -42,7 +45,7 @@ class _Survivors:
     """Processes that an earlier supervisor is said to have started."""
 
     def __init__(self) -> None:
-        self._started: list[subprocess.Popen[bytes]] = []
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, spec: UnitSpec, *, whose: str = "own") -> int:
         """Start one with the marker of a unit: its own, or that of its parent, or none."""
@@ -50,12 +53,19 @@ class _Survivors:
         pid = {"own": "$$", "parent": "1"}.get(whose)
         line = "exec sleep 1000" if pid is None else f'export HFTSTACK_UNIT="{token}/{pid}"; exec sleep 1000'
         process = subprocess.Popen(["/bin/sh", "-c", line], env={"PATH": "/usr/bin:/bin"})
-        self._started.append(process)
+        self.started.append(process)
         until(lambda: Path(f"/proc/{process.pid}/comm").read_text().strip() == "sleep")
         return process.pid
 
+    def end(self, code: int) -> int:
+        """Start one that ends, and stays a zombie."""
+        process = subprocess.Popen(["/bin/sh", "-c", f"exit {code}"])
+        self.started.append(process)
+        until(lambda: processes.identity(process.pid) is None)
+        return process.pid
+
     def close(self) -> None:
-        for process in self._started:
+        for process in self.started:
             process.send_signal(signal.SIGKILL)
             process.wait()
 
@@ -69,10 +79,18 @@ def survivors() -> Iterator[_Survivors]:
 
 
 def _record(spec: UnitSpec, pid: int, later: int = 0) -> UnitRecord:
-    found = processes.identity(pid)
+    found = processes.found_in_proc(pid)
     assert found is not None
     marker = f"{_PREFIX}{spec.name}/{digest(spec)}-0000/{pid}"
     return UnitRecord(pid, found.start + later, marker, "/log", spec.kind, spec.grace)
+
+
+def _gone(spec: UnitSpec, survivors: _Survivors) -> UnitRecord:
+    """Return the record of a unit that began long ago, and whose pid is another process's by now."""
+    record = _record(spec, survivors.start(spec, whose="none"), later=1)
+    begun = int(max(time.clock_gettime(time.CLOCK_BOOTTIME) - 3600.0, 0.0) * 1e9) + len(survivors.started)
+    token = f"{_PREFIX}{spec.name}/{digest(spec)}-0000-{begun:x}"
+    return replace(record, marker=f"{token}/{record.pid}")
 
 
 def _now_in_ticks() -> int:
@@ -119,24 +137,82 @@ def test_a_pid_that_is_somebody_elses_by_now_is_not_taken_over(survivors: _Survi
     pid = survivors.start(bf, whose="none")
     found = _adopt(bf, records={"bf": _record(bf, pid, later=1)})
     assert found.processes == {}
-    unit = found.graph.units["bf"]
-    assert (unit.state, unit.restarts, unit.why) == (State.WAITING, 1, "died while nobody supervised it")
+    assert (set(found.ended), found.ended["bf"].code) == ({"bf"}, None)
+
+
+def _after_ends(found: Adoption) -> dict[str, Unit]:
+    """Return the units once the graph has heard of those that had ended."""
+    graph = found.graph
+    for name, end in found.ended.items():
+        graph, _ = graphs.step(graph, name, Exited(end.code), 100.0)
+    return dict(graph.units)
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [
+        (RestartPolicy.NEVER, State.FAILED),
+        (RestartPolicy.ON_FAILURE, State.STARTING),
+        (RestartPolicy.ALWAYS, State.STARTING),
+    ],
+)
+def test_a_bot_that_ended_unsupervised_is_started_again_only_where_its_policy_says_so(
+    survivors: _Survivors, policy: RestartPolicy, state: State
+) -> None:
+    mm = bot("mm", policy=policy)
+    unit = _after_ends(_adopt(mm, records={"mm": _gone(mm, survivors)}))["mm"]
+    assert (unit.state, unit.wanted, unit.exit) == (state, True, None)
+    assert unit.restarts == (state is State.STARTING)
+
+
+@pytest.mark.parametrize(("code", "state"), [(125, State.WAITING), (1, State.FAILED), (None, State.WAITING)])
+def test_a_bot_whose_gate_may_never_have_been_opened_is_started(
+    survivors: _Survivors, code: int | None, state: State
+) -> None:
+    mm = bot("mm", policy=RestartPolicy.NEVER)
+    record = _gone(mm, survivors) if code is None else _record(mm, survivors.end(code))
+    unit = _after_ends(_adopt(mm, records={"mm": replace(record, begun=False)}))["mm"]
+    assert (unit.state, unit.wanted, unit.restarts) == (state, True, 0)
+
+
+@pytest.mark.parametrize("names", [("bf", "mm"), ("mm", "bf")])
+def test_a_bot_that_ended_unsupervised_with_its_connector_went_with_it(
+    survivors: _Survivors, names: tuple[str, str]
+) -> None:
+    specs = {spec.name: spec for spec in (connector("bf"), bot("mm", "bf", policy=RestartPolicy.NEVER))}
+    gone = {name: _gone(spec, survivors) for name, spec in specs.items()}
+    units = _after_ends(_adopt(*specs.values(), records={name: gone[name] for name in names}))
+    assert (units["bf"].state, units["mm"].state) == (State.STARTING, State.WAITING)
+
+
+def test_a_connector_that_ended_unsupervised_after_a_while_has_failed(survivors: _Survivors) -> None:
+    bf = connector("bf")
+    unit = _after_ends(_adopt(bf, records={"bf": _gone(bf, survivors)}))["bf"]
+    assert (unit.failures, unit.restarts, unit.retries) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("intent", [Intent.STOPPED, Intent.FAILED, Intent.FINISHED])
+def test_an_end_that_was_acted_upon_is_no_news_although_its_record_is_still_there(
+    survivors: _Survivors, intent: Intent
+) -> None:
+    mm = bot("mm", policy=RestartPolicy.ALWAYS)
+    found = _adopt(mm, records={"mm": _gone(mm, survivors)}, intents={"mm": UnitIntent(intent)})
+    assert (found.ended, found.graph.units["mm"].state.value) == ({}, intent.value)
 
 
 def test_restarts_are_counted_on_whatever_has_become_of_the_unit(survivors: _Survivors) -> None:
     runs, died, rests, failed, new = (connector(name) for name in ("runs", "died", "rests", "failed", "new"))
-    pids = [survivors.start(runs), survivors.start(died, whose="none")]
     found = _adopt(
         runs,
         died,
         rests,
         failed,
         new,
-        records={"runs": _record(runs, pids[0]), "died": _record(died, pids[1], later=1)},
+        records={"runs": _record(runs, survivors.start(runs)), "died": _gone(died, survivors)},
         restarts={"runs": 2, "died": 2, "rests": 3, "failed": 4, "forgotten": 5},
         intents={"rests": UnitIntent(Intent.STOPPED), "failed": UnitIntent(Intent.FAILED)},
     )
-    counted = {name: unit.restarts for name, unit in found.graph.units.items()}
+    counted = {name: unit.restarts for name, unit in _after_ends(found).items()}
     assert counted == {"runs": 2, "died": 3, "rests": 3, "failed": 4, "new": 0}
 
 

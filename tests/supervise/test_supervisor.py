@@ -322,6 +322,24 @@ def test_logs_are_kept_a_file_a_start_and_not_for_ever(program: _Program) -> Non
     assert len({file.read_text() for file in logs}) == len(logs)
 
 
+def test_a_bot_that_dies_while_nobody_supervises_it_is_not_started_again_without_being_asked(program: _Program) -> None:
+    first = program.start()
+    program.apply(_sleeper(bot("b")), _sleeper(service("a")))
+    pids = {name: unit["pid"] for name, unit in program.units().items()}
+    until(lambda: '"begun":false' not in program.home.units.read_text())
+    supervisor = lock.holder(program.home.lock)
+    for pid in (first.pid, supervisor, *pids.values()):
+        os.kill(pid, signal.SIGKILL)
+    first.wait()
+    until(lambda: not any(Path(f"/proc/{pid}/cwd").exists() for pid in (supervisor, *pids.values())))
+    program.start()
+    units = program.until_units(lambda units: units["a"]["state"] == "up")
+    assert (units["b"]["state"], units["b"]["pid"], units["a"]["restarts"]) == ("failed", None, 1)
+    with program.client() as client:
+        client.call("start", {"units": ["b"]})
+    program.until_units(lambda units: units["b"]["state"] == "up")
+
+
 def test_an_orphan_is_reaped_and_no_zombie_stays(program: _Program) -> None:
     program.start()
     program.apply(_shell(service("a"), "setsid sh -c 'sleep 0.05' & exec sleep 1000"))
