@@ -18,7 +18,8 @@ from orchestrator.supervise.gate import UNOPENED
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.process import Process, ProcessId, identity, members, zombie_code
 from orchestrator.supervise.records import Intent
-from orchestrator.supervise.unit import After, State, Stopping, Unit
+from orchestrator.supervise.stopping import After, Stopping
+from orchestrator.supervise.unit import State, Unit, resumed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _UNKNOWN_GRACE: Final = 60.0
 """Seconds for a unit of which nothing is known: it may be a bot that flattens."""
+
+_TOLD: Final = "told to end by an earlier supervisor"
 
 _LATER: Final = (
     ("logs",),
@@ -128,9 +131,7 @@ def adopt(
             continue
         same = name in external or is_started_from(process.marker, spec)
         running = spec if same else replace(spec, argv=(), external=False)
-        present = _present(running, born[name], now, ages[name], wanted=_wanted(name, intents))
-        told = name in processes and name in records and records[name].told
-        units[name] = _leaving(present, running.grace) if told else present
+        units[name] = _present(running, born[name], now, ages[name], wanted=_wanted(name, intents))
     for name in processes:
         if name not in specs:
             unknown = _remembered(name, records.get(name))
@@ -140,6 +141,10 @@ def adopt(
     for name, count in recorded.restarts.items():
         if name in units:
             units[name] = replace(units[name], restarts=units[name].restarts + count)
+    for name, process in (processes | ended).items():
+        record = ours.get(name)
+        if name in units and units[name].alive and record is not None and process.id == _who(record):
+            units[name] = _as_it_was(units[name], record, now)
     ended = {name: end for name, end in ended.items() if name in units}
     return Adoption(Graph(specs, units, len(born)), processes, external, ended)
 
@@ -166,7 +171,7 @@ def _log_of(pid: int) -> str | None:
 def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Process]:
     found: dict[str, Process] = {}
     for name, record in records.items():
-        process = Process.adopt(ProcessId(record.pid, record.start), marker=record.marker, log=record.log)
+        process = Process.adopt(_who(record), marker=record.marker, log=record.log)
         if process is not None:
             found[name] = process
     for unit, (pid, marker) in marked(prefix).items():
@@ -189,7 +194,7 @@ def _external(
     for spec in specs:
         record = records.get(spec.name)
         if record is not None:
-            process: Process | str | None = Process.adopt(ProcessId(record.pid, record.start), marker="", log=None)
+            process: Process | str | None = Process.adopt(_who(record), marker="", log=None)
         else:
             process = find(spec)
         if isinstance(process, Process):
@@ -201,10 +206,10 @@ def _ended(records: Mapping[str, UnitRecord]) -> dict[str, Ended]:
     """Return the ends that are news: each is as any other, for the unit's restart policy and what hangs on it."""
     found = {}
     for name, record in records.items():
-        who = ProcessId(record.pid, record.start)
+        who = _who(record)
         code = zombie_code(who)
         never_ran = not record.begun and code in {None, UNOPENED}
-        if not (record.told or never_ran):
+        if not never_ran:
             found[name] = Ended(who, code, record.marker)
     return found
 
@@ -258,11 +263,16 @@ def _present(running: UnitSpec, born: int, now: float, age: float, *, wanted: bo
     )
 
 
-def _leaving(unit: Unit, grace: float) -> Unit:
-    """Return a unit that was on its way out: its stop begins anew, for nobody knows how far it got."""
-    reason = "was being stopped when its supervisor died"
-    stopping = Stopping(After.WAITING, reason, grace, counted=False)
-    return replace(unit, state=State.STOPPING, why=reason, deadline=None, stopping=stopping)
+def _as_it_was(unit: Unit, record: UnitRecord, now: float) -> Unit:
+    """Return a unit that an earlier supervisor may have been stopping when it died."""
+    stopping = record.stopping
+    if stopping is None and record.told:
+        stopping = Stopping(After.WAITING, _TOLD, record.grace, begun=now, kill_at=now + record.grace, term_at=now)
+    return unit if stopping is None else resumed(unit, stopping, now)
+
+
+def _who(record: UnitRecord) -> ProcessId:
+    return ProcessId(record.pid, record.start)
 
 
 def _remembered(name: str, record: UnitRecord | None) -> UnitSpec:

@@ -14,8 +14,8 @@ from orchestrator.deployment.diff import needs_restart
 from orchestrator.deployment.model import Kind, OnLimit, OnRestart, reaches
 from orchestrator.supervise import external
 from orchestrator.supervise import unit as machine
+from orchestrator.supervise.stopping import After
 from orchestrator.supervise.unit import (
-    After,
     Appeared,
     Begin,
     Excused,

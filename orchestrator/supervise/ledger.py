@@ -31,7 +31,7 @@ class Ledger:
         self._note = note
         self._intents = Intents()
         self._unwritten: Intents | None = None
-        self._restarts: dict[str, int] = {}
+        self._kept: dict[str, object] = {}
         self._texts: dict[str, tuple[UnitRecord, str]] = {}
 
     def read(self) -> tuple[Deployment | None, Intents, Units]:
@@ -88,29 +88,35 @@ class Ledger:
 
     def keep_units(self, graph: Graph, processes: Mapping[str, Process]) -> None:
         """Write which processes are ours, and how often each unit was restarted."""
-        self._restarts = _restarts(graph)
+        self._kept = _followed(graph)
+        restarts = {name: unit.restarts for name, unit in graph.units.items() if unit.restarts}
         units = {name: _record(graph.used(name), graph.units[name], process) for name, process in processes.items()}
         try:
-            records.overwrite_file(self._home.units, self._encoded(units))
+            records.overwrite_file(self._home.units, self._encoded(units, restarts))
         except OSError as error:
             text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
             self._note(None, "record", text)
 
     def is_behind(self, graph: Graph) -> bool:
-        """Tell whether a unit was restarted since the processes were written."""
-        return _restarts(graph) != self._restarts
+        """Tell whether a unit was restarted, or a stop began or was changed, since the processes were written."""
+        return _followed(graph) != self._kept
 
-    def _encoded(self, units: Mapping[str, UnitRecord]) -> str:
+    def _encoded(self, units: Mapping[str, UnitRecord], restarts: dict[str, int]) -> str:
         """Return what codec makes of all records; only those that have changed are encoded again."""
         for name, record in units.items():
             if self._texts.get(name, (None, ""))[0] != record:
                 self._texts[name] = record, f"{json.dumps(name)}:{codec.encode(record)}"
         text = ",".join(self._texts[name][1] for name in sorted(units))
-        return codec.encode(Units(self._boot, restarts=self._restarts)).replace('"units":{}', f'"units":{{{text}}}')
+        return codec.encode(Units(self._boot, restarts=restarts)).replace('"units":{}', f'"units":{{{text}}}')
 
 
-def _restarts(graph: Graph) -> dict[str, int]:
-    return {name: unit.restarts for name, unit in graph.units.items() if unit.restarts}
+def _followed(graph: Graph) -> dict[str, object]:
+    """Return what of the units is written as soon as it has changed, beside their processes."""
+    return {
+        name: (unit.restarts, unit.stopping and (unit.stopping.after, unit.stopping.kill_at))
+        for name, unit in graph.units.items()
+        if unit.restarts or unit.stopping is not None
+    }
 
 
 def _intent(unit: Unit) -> UnitIntent:
@@ -132,5 +138,5 @@ def _record(spec: UnitSpec, unit: Unit, process: Process) -> UnitRecord:
         depends_on=tuple(edge.unit for edge in spec.depends_on),
         external=spec.external,
         begun=process.begun,
-        told=unit.stopping is not None and unit.stopping.begun is not None,
+        stopping=unit.stopping,
     )

@@ -18,6 +18,7 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
 from orchestrator.deployment.model import FORMAT, Deployment, Kind
 from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.supervise.stopping import Stopping  # noqa: TC001 - the codec reads the types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +82,8 @@ class UnitRecord:
     """A process of ours. `start` is in clock ticks since boot; the marker tells what it was started from.
 
     Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it. An
-    `external` one is not ours to stop, and has no marker. `told`: it was sent SIGTERM, so its end is no news. Not
-    `begun`: this was written before its gate was opened, perhaps its program has never run.
+    `external` one is not ours to stop, and has no marker. Not `begun`: this was written before its gate was opened,
+    perhaps its program has never run. An earlier version says of a `stopping` no more than that it was `told` to end.
     """
 
     pid: int
@@ -95,6 +96,7 @@ class UnitRecord:
     external: bool = False
     told: bool = False
     begun: bool = True
+    stopping: Stopping | None = None
 
 
 @dataclass(frozen=True, slots=True)

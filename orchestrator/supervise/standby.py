@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import OnRestart, RestartPolicy
 from orchestrator.supervise.process import REAP_AGAIN, SpawnError
-from orchestrator.supervise.unit import After, State
+from orchestrator.supervise.stopping import After
+from orchestrator.supervise.unit import State
 
 if TYPE_CHECKING:
     from orchestrator.deployment.model import UnitSpec

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.model import Kind, Level, OnLimit, RestartPolicy, reaches
 from orchestrator.supervise.policy import TRANSIENT_DELAYS, TRANSIENT_LIFE, delay, within
+from orchestrator.supervise.stopping import After, Stopping
 
 if TYPE_CHECKING:
     from orchestrator.deployment.model import UnitSpec
@@ -31,14 +32,6 @@ class State(StrEnum):
     STOPPED = "stopped"
     FINISHED = "finished"
     LOST = "lost"
-
-
-class After(StrEnum):
-    """What a stop leads to: `fail` is the restart policy's to decide."""
-
-    STOPPED = "stopped"
-    WAITING = "waiting"
-    FAIL = "fail"
 
 
 TERM_EVERY: Final = 0.05
@@ -62,20 +55,6 @@ UNREACHABLE: Final = "exchange unreachable"
 """What is said of a stale connector that is not restarted, because its exchange does not answer."""
 
 _CLEAN_SIGNALS: Final = frozenset({0, -signal.SIGTERM})
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """A stop under way. It begins, with the first signal, when no dependent is alive."""
-
-    after: After
-    reason: str
-    grace: float
-    counted: bool = True
-    begun: float | None = None
-    kill_at: float = 0.0
-    term_at: float = 0.0
-    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +356,20 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _tick(unit, spec, now)
         case Appeared() | Unseen():
             return unit, ()
+
+
+def resumed(unit: Unit, stopping: Stopping, now: float) -> Unit:
+    """Return a unit that was taken over while it was being stopped: the stop goes on where it was.
+
+    One that has begun sends no first signal again, and the grace runs on.
+    """
+    if not unit.wanted or stopping.after is After.STOPPED:
+        stopping = replace(stopping, after=After.WAITING if unit.wanted else After.STOPPED)
+    deadline = None
+    if stopping.begun is not None:
+        repeated = unit.running is not None and unit.running.kind is Kind.CONNECTOR
+        deadline = min(stopping.term_at, stopping.kill_at) if repeated else stopping.kill_at
+    return replace(_enter(unit, State.STOPPING, now, stopping.reason, deadline), stopping=stopping)
 
 
 def _enter(unit: Unit, state: State, now: float, why: str | None = None, deadline: float | None = None) -> Unit:

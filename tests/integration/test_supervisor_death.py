@@ -180,7 +180,7 @@ def test_a_bot_that_is_being_restarted_when_the_supervisor_is_killed_comes_back(
     machine.up()
     before = machine.pids()["mm"]
     machine.begin("restart", "mm")
-    until(lambda: '"told":true' in (machine.runtime / "units.json").read_text(encoding="utf-8"))
+    until(lambda: '"after":"waiting"' in (machine.runtime / "units.json").read_text(encoding="utf-8"))
     supervisor = machine.supervisor()
     os.kill(supervisor, signal.SIGKILL)
     machine.until_units(lambda units: units["mm"]["level"] == "ready" and units["mm"]["pid"] != before)

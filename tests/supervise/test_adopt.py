@@ -28,7 +28,8 @@ from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest, is_started_from
 from orchestrator.supervise.process import Process
 from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
-from orchestrator.supervise.unit import Exited, Observed, Recycle, State, step
+from orchestrator.supervise.stopping import After, Stopping
+from orchestrator.supervise.unit import Exited, Kill, Observed, Recycle, Spawn, State, Terminate, Tick, step
 from tests.children import until
 from tests.supervise.specs import bot, connector, external
 
@@ -345,6 +346,81 @@ def test_a_unit_that_is_taken_over_is_up_since_its_process_began(survivors: _Sur
     assert (up.state, up.begun) == (State.UP, began[0])
     again, _ = step(up, connector("bf"), Recycle("asked for"), 1001.0)
     assert (again.state, again.begun) == (State.STOPPING, None)
+
+
+_STOP = Stopping(After.WAITING, "bf restarted", 60.0, begun=90.0, kill_at=150.0, term_at=90.05)
+
+
+@pytest.mark.parametrize("code", [0, -signal.SIGTERM])
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_bot_that_was_told_to_end_is_started_again_whoever_saw_its_end(
+    survivors: _Survivors, code: int, *, lives: bool
+) -> None:
+    mm = bot("mm", policy=RestartPolicy.NEVER)
+    record = _record(mm, survivors.start(mm)) if lives else _gone(mm, survivors)
+    found = _adopt(mm, records={"mm": replace(record, stopping=_STOP)})
+    unit = found.graph.units["mm"]
+    assert (unit.state, unit.stopping, unit.deadline, unit.why) == (State.STOPPING, _STOP, 150.0, "bf restarted")
+    settled, todo = graphs.settle(found.graph, 100.0)
+    assert todo == ()  # no second SIGTERM
+    after, todo = graphs.step(settled, "mm", Exited(code if lives else None), 101.0)
+    assert [action for _, action in todo if isinstance(action, Spawn)] == [Spawn(mm)]
+    assert after.units["mm"].restarts == 1
+
+
+def test_a_bot_that_does_not_end_is_killed_when_it_would_have_been(survivors: _Survivors) -> None:
+    mm = bot("mm")
+    found = _adopt(mm, records={"mm": replace(_record(mm, survivors.start(mm)), stopping=_STOP)})
+    assert graphs.deadline(found.graph) == 150.0
+    _, todo = graphs.step(found.graph, "mm", Tick(), 150.0)
+    assert ("mm", Kill()) in todo
+
+
+def test_a_stop_that_was_asked_for_goes_on_without_a_second_signal(survivors: _Survivors) -> None:
+    mm = bot("mm")
+    records = {"mm": replace(_record(mm, survivors.start(mm)), stopping=replace(_STOP, after=After.STOPPED))}
+    found = _adopt(mm, records=records, intents={"mm": UnitIntent(Intent.STOPPED)})
+    graph, todo = graphs.stop(found.graph, ["mm"], "not wanted", 100.0)
+    assert todo == ()
+    assert graph.units["mm"].deadline == 150.0
+    graph, _ = graphs.step(graph, "mm", Exited(0), 101.0)
+    assert graph.units["mm"].state is State.STOPPED
+
+
+def test_a_connector_whose_bots_were_being_stopped_first_is_stopped_after_them(survivors: _Survivors) -> None:
+    bf, mm = connector("bf"), bot("mm", "bf")
+    fails = Stopping(After.FAIL, "stale: no message", 5.0)
+    records = {
+        "bf": replace(_record(bf, survivors.start(bf)), stopping=fails),
+        "mm": replace(_record(mm, survivors.start(mm)), stopping=_STOP),
+    }
+    graph, todo = graphs.settle(_adopt(bf, mm, records=records).graph, 100.0)
+    assert (todo, graph.units["bf"].state) == ((), State.STOPPING)
+    graph, todo = graphs.step(graph, "mm", Exited(0), 101.0)
+    assert ("bf", Terminate()) in todo
+    graph, _ = graphs.step(graph, "bf", Exited(0), 102.0)
+    assert (graph.units["bf"].state, graph.units["bf"].window) == (State.STARTING, (102.0,))
+
+
+def test_a_connector_that_was_told_to_end_is_told_again_until_it_hears(survivors: _Survivors) -> None:
+    bf = connector("bf")
+    found = _adopt(bf, records={"bf": replace(_record(bf, survivors.start(bf)), stopping=_STOP)})
+    assert graphs.deadline(found.graph) == 90.05
+    _, todo = graphs.step(found.graph, "bf", Tick(), 100.0)
+    assert todo == (("bf", Terminate()),)
+
+
+def test_an_earlier_version_tells_of_a_stop_no_more_than_that_there_is_one(survivors: _Survivors) -> None:
+    mm = bot("mm")
+    unit = _adopt(mm, records={"mm": replace(_record(mm, survivors.start(mm)), told=True)}).graph.units["mm"]
+    assert unit.stopping is not None
+    assert (unit.state, unit.stopping.after, unit.deadline) == (State.STOPPING, After.WAITING, 100.0 + mm.grace)
+
+
+def test_the_stop_of_an_earlier_process_is_not_that_of_the_one_that_runs(survivors: _Survivors) -> None:
+    mm = bot("mm")
+    earlier = replace(_record(mm, survivors.start(mm), later=-1), stopping=_STOP)
+    assert _adopt(mm, records={"mm": earlier}).graph.units["mm"].state is State.STARTING
 
 
 def test_hooks_are_taken_up_without_a_new_process() -> None:

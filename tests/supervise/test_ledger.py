@@ -10,6 +10,7 @@ from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.ledger import Ledger
 from orchestrator.supervise.process import Process, ProcessId
 from orchestrator.supervise.records import Intent, UnitIntent, Units
+from orchestrator.supervise.stopping import After, Stopping
 from orchestrator.supervise.unit import State, Unit
 from tests.supervise.specs import bot, connector
 
@@ -74,3 +75,21 @@ def test_an_intent_that_could_not_be_written_is_told_once_and_written_when_it_ca
     ledger.keep_intents(graph)
     assert records.read_intents(home.intent).units == {"mm": UnitIntent(Intent.FAILED, "exit 1")}
     assert len(told) == 1
+
+
+def test_a_stop_is_on_disk_as_soon_as_it_is_decided_or_hurried_and_not_with_each_of_its_signals(tmp_path: Path) -> None:
+    home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
+    home.prepare()
+    ledger = Ledger(home, "boot", lambda *_: None)
+    mm = bot("mm")
+    graph = Graph({"mm": mm}, {"mm": Unit(State.UP, wanted=True, alive=True, running=mm)})
+    decided = Stopping(After.FAIL, "stale", 60.0)
+    begun = replace(decided, begun=9.5, kill_at=69.5)
+    for stopping in (decided, begun, replace(begun, kill_at=9.75), replace(begun, after=After.STOPPED)):
+        stops = Graph(graph.specs, {"mm": replace(graph.units["mm"], state=State.STOPPING, stopping=stopping)})
+        assert ledger.is_behind(stops)
+        ledger.keep_units(stops, {"mm": _process(5, "u/mm/t/5")})
+        assert records.read_units(home.units, "boot").units["mm"].stopping == stopping
+        assert not ledger.is_behind(stops)
+        again = replace(stops.units["mm"], stopping=replace(stopping, term_at=12.0))
+        assert not ledger.is_behind(Graph(graph.specs, {"mm": again}))

@@ -16,7 +16,8 @@ from orchestrator.supervise.family import children
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.standby import Standbys, restarts
 from orchestrator.supervise.starter import Starter
-from orchestrator.supervise.unit import After, State, Stopping, Unit
+from orchestrator.supervise.stopping import After, Stopping
+from orchestrator.supervise.unit import State, Unit
 from tests.supervise.specs import bot, connector, on_restart, service
 
 if TYPE_CHECKING:

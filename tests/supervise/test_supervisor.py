@@ -340,6 +340,26 @@ def test_a_bot_that_dies_while_nobody_supervises_it_is_not_started_again_without
     program.until_units(lambda units: units["b"]["state"] == "up")
 
 
+def test_a_bot_that_is_being_stopped_when_the_supervisor_dies_is_told_once_and_starts_again(program: _Program) -> None:
+    program.start()
+    go = program.folder / "go"
+    line = f"n=0; trap 'n=$((n+1)); echo told $n' TERM; echo up; until [ $n -gt 0 -a -e {go} ]; do sleep 0.05; done"
+    program.apply(replace(_shell(bot("b"), line), grace=60.0))
+    first = program.units()["b"]
+    log = Path(first["log"])
+    until(lambda: "up" in log.read_text())
+    with program.client() as client:
+        client.send("restart", {"units": ["b"]})
+        until(lambda: "told 1" in log.read_text())
+    supervisor = lock.holder(program.home.lock)
+    os.kill(supervisor or 0, signal.SIGKILL)
+    until(lambda: lock.holder(program.home.lock) not in {0, None, supervisor} and program._listens())
+    assert program.until_units(lambda units: units["b"]["pid"] == first["pid"])["b"]["state"] == "stopping"
+    go.touch()
+    program.until_units(lambda units: units["b"]["state"] == "up" and units["b"]["pid"] != first["pid"])
+    assert log.read_text().count("told") == 1
+
+
 def test_an_orphan_is_reaped_and_no_zombie_stays(program: _Program) -> None:
     program.start()
     program.apply(_shell(service("a"), "setsid sh -c 'sleep 0.05' & exec sleep 1000"))
