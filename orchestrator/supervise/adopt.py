@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -16,7 +15,7 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.model import Dependency, File, Health, Hooks, Kind, Level, Restart, UnitSpec
 from orchestrator.supervise.gate import UNOPENED
 from orchestrator.supervise.graph import Graph
-from orchestrator.supervise.process import Process, ProcessId, identity, members, zombie_code
+from orchestrator.supervise.process import Process, ProcessId, began, identity, members, zombie_code
 from orchestrator.supervise.records import Intent
 from orchestrator.supervise.stopping import After, Stopping
 from orchestrator.supervise.unit import State, Unit, resumed
@@ -42,9 +41,6 @@ _LATER: Final = (
     ("restart", "on_limit"),
 )
 """Fields that a running process takes up, and that markers of an earlier version know nothing of."""
-
-_TOKEN_PARTS: Final = 3
-"""Of a marker's token: what the process was started from, a number that is its own, and when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +113,7 @@ def adopt(
     strangers = [spec for spec in specs.values() if spec.external and _wanted(spec.name, intents)]
     external = _external([spec for spec in strangers if spec.name not in processes | ended], records, find)
     places = {name: place for place, name in enumerate(specs)}
-    begun = {name: _begun(process) for name, process in (processes | external | ended).items()}
+    begun = {name: began(process.id, process.marker) for name, process in (processes | external | ended).items()}
     since_boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     ages = {name: max(0.0, (since_boot - instant) / 1e9) for name, instant in begun.items()}
     order = sorted(begun, key=lambda name: (begun[name], places.get(name, len(places))))
@@ -221,14 +217,6 @@ def is_started_from(marker: str, spec: UnitSpec) -> bool:
     """
     found = marker.rsplit("/", 2)[1].partition("-")[0]
     return found == digest(spec) or found == digest(replace(spec, code=None))
-
-
-def _begun(process: Process | Ended) -> int:
-    """Return when a process began to be the unit, in nanoseconds since boot: it may have waited behind its gate."""
-    token = process.marker.rpartition("/")[0].rpartition("/")[2].split("-")
-    if len(token) == _TOKEN_PARTS:
-        return int(token[2], 16)
-    return process.id.start * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def _wanted(name: str, intents: Intents) -> bool:

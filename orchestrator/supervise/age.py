@@ -29,7 +29,7 @@ _AGAIN: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A wanted unit of a venue. `age` is seconds since its process started, None without one; `up`: at its target."""
+    """A wanted unit of a venue. `age` is seconds since it began, None while it does not run; `up`: at its target."""
 
     name: str
     venue: str

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MARKER: Final = "HFTSTACK_UNIT"
 """Environment variable that names the unit: <uid>/<hash of home>/<stack>/<unit>/<token>/<pid>."""
 
+_TOKEN_PARTS: Final = 3
+"""Of a marker's token: what the process was started from, a number that is its own, and when it began."""
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _UNSHARE: Final = ("--user", "--map-current-user", "--")
 _SIGNALS: Final = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -93,6 +97,12 @@ def zombie_code(who: ProcessId) -> int | None:
     if fields[:1] != [b"Z"] or int(fields[19]) != who.start:
         return None
     return os.waitstatus_to_exitcode(int(fields[49]))
+
+
+def began(who: ProcessId, marker: str) -> int:
+    """Return when a process began to be its unit, in nanoseconds since boot: it may have waited long at its gate."""
+    token = marker.rpartition("/")[0].rpartition("/")[2].split("-")
+    return int(token[2], 16) if len(token) == _TOKEN_PARTS else who.start * 1_000_000_000 // _TICKS
 
 
 def boot_id() -> str:

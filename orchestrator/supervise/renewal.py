@@ -7,11 +7,11 @@ unit's restarts. Its bots follow it with their full grace, and are counted as in
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.supervise.age import Member, turn
+from orchestrator.supervise.process import began
 from orchestrator.supervise.unit import Recycle, State
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.supervise.graph import Graph
     from orchestrator.supervise.process import Process
     from orchestrator.supervise.unit import Event
-
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Renewal:
@@ -69,11 +67,11 @@ class Renewal:
 
     def _members(self) -> list[Member]:
         graph = self._graph()
-        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        since_boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         members = []
         for name, spec in graph.specs.items():
             unit, process = graph.units[name], self._processes.get(name)
             if unit.wanted and not spec.external:
-                age = None if process is None else since_boot - process.id.start / _TICKS
+                age = None if process is None else (since_boot - began(process.id, process.marker)) / 1e9
                 members.append(Member(name, spec.type or name, spec.restart, age, up=unit.state is State.UP))
         return members
