@@ -140,9 +140,10 @@ class SpawnFailed:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The rung that the unit stands on was looked at."""
+    """The rung that the unit stands on was looked at. `lived`: it was live before, by what can be seen now."""
 
     level: Level
+    lived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,8 +327,8 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
             return _release(unit, spec, born, now)
         case SpawnFailed(reason=reason, refused=refused):
             return _spawn_failed(unit, spec, reason, now, refused=refused, noise=noise)
-        case Observed(level=level):
-            return _observed(unit, spec, level, now)
+        case Observed():
+            return _observed(unit, spec, event, now)
         case Broken(reason=reason):
             return _broken(unit, spec, reason, now)
         case Silent(reason=reason):
@@ -424,10 +425,11 @@ def _spawn_failed(unit: Unit, spec: UnitSpec, reason: str, now: float, *, refuse
     return _fail(gone, spec, reason, now, noise)
 
 
-def _observed(unit: Unit, spec: UnitSpec, level: Level, now: float) -> Step:
+def _observed(unit: Unit, spec: UnitSpec, event: Observed, now: float) -> Step:
     if not unit.alive:
         return unit, ()
-    seen = replace(unit, level=level, lived=unit.lived or reaches(level, Level.LIVE))
+    level = event.level
+    seen = replace(unit, level=level, lived=unit.lived or event.lived or reaches(level, Level.LIVE))
     changed = (Note("level", level.value),) if level is not unit.level else ()
     if unit.state is State.STARTING and reaches(level, spec.target):
         up = replace(_enter(seen, State.UP, now), overdue=False, retries=0)
@@ -442,15 +444,17 @@ def _broken(unit: Unit, spec: UnitSpec, reason: str, now: float) -> Step:
 
 
 def _silent(unit: Unit, spec: UnitSpec, reason: str, now: float) -> Step:
-    if unit.state is State.UP:
-        return _enter(_rested(unit, spec, now), State.STALE, now, reason), (Note("stale", reason),)
-    return unit, ()
+    served = unit.state is State.STARTING and unit.overdue  # bots found it so, or ask for less than it aims at
+    if unit.state is not State.UP and not served:
+        return unit, ()
+    return _enter(_rested(unit, spec, now), State.STALE, now, reason), (Note("stale", reason),)
 
 
 def _recovered(unit: Unit, now: float) -> Step:
     if unit.state is not State.STALE:
         return unit, ()
-    return _enter(unit, State.UP, now), (Note("recovered", f"it was stale for {now - unit.since:.3g} s"),)
+    recovered = replace(_enter(unit, State.UP, now), overdue=False)
+    return recovered, (Note("recovered", f"it was stale for {now - unit.since:.3g} s"),)
 
 
 def _unreachable(unit: Unit, host: str) -> Step:

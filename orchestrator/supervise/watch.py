@@ -44,8 +44,11 @@ COUNTS_AFTER: Final = 1.0
 
 _HOLDS: Final = frozenset({Verdict.LIVE, Verdict.UNVERIFIED})
 _LOST: Final = frozenset({Verdict.RELEASED, Verdict.MISSING, Verdict.STALE, Verdict.FOREIGN})
-"""Verdicts that end a connector that lives. SPLIT and CORRUPT do not: what is attached goes on, and a restart could
-not succeed before a repair."""
+"""Verdicts that end a connector that lives."""
+
+_SPOILT: Final = frozenset({Verdict.SPLIT, Verdict.CORRUPT})
+"""Verdicts that end none: what is attached goes on, over a connection as good as before, and a restart could not
+succeed before a repair."""
 
 
 @dataclass(slots=True)
@@ -175,7 +178,7 @@ class Watch:
             elif view.unverified is None:
                 view.unverified = now
             if view.spec.streams:
-                view.proof = self._proof(view, now) if view.reading.verdict in _HOLDS else Proof.NONE
+                view.proof = self._proof(view, now) if view.reading.verdict in _HOLDS | _SPOILT else Proof.NONE
         else:
             fast = view.probe.fast()
             if fast is None:
@@ -191,16 +194,18 @@ class Watch:
         silent = self._silence(view, unit, now)
         if silent is not None and view.level is Level.FRESH:
             view.level = Level.CONNECTED if view.spec.streams else Level.LIVE
-        if view.level is not unit.level:
-            yield Observed(view.level)
-        if silent is not None and unit.state is State.UP:
+        lived = unit.begun is not None and view.reading is not None and view.reading.verdict in _SPOILT
+        if view.level is not unit.level or lived > unit.lived:
+            yield Observed(view.level, lived=lived)
+        if silent is not None and unit.state is not State.STALE:
             yield Silent(silent)
         elif silent is None and unit.state is State.STALE:
             yield Recovered()
 
     def _silence(self, view: View, unit: Unit, now: float) -> str | None:
-        """Return why the channel of a connector that got to its target is stale, None when it is not."""
-        if unit.state not in {State.UP, State.STALE}:
+        """Return why the channel of a connector that somebody relies on is stale, None when it is not."""
+        served = unit.state is State.STARTING and unit.overdue and view.attached is not None
+        if unit.state not in {State.UP, State.STALE} and not served:
             view.cut = None
             return None
         gone = bool(view.spec.streams) and view.proof is Proof.NONE
