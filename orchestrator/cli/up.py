@@ -55,8 +55,9 @@ def command(
     """Start a stack, or change a running one to what its file says.
 
     Validates, builds with cargo, starts in the order of the dependencies, and returns when every unit is ready. On a
-    running stack only what differs is touched. With units, only those and what they need are brought in and started.
-    Exits 5 when a unit did not reach its target; what runs is left running. Ctrl-C stops what this `up` started.
+    running stack only what differs is touched. With units, only those and what they need are brought in and
+    started, and their secrets alone are read. Exits 5 when a unit did not reach its target; what runs is left running.
+    Ctrl-C stops what this `up` started.
     """
     from orchestrator.deployment import planfile  # noqa: PLC0415 - not for help
     from orchestrator.engine import ascent, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
