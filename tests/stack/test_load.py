@@ -221,6 +221,10 @@ MISTAKES = {
     "a text for a file": ("hello", ["1:1  [wrong-type]"]),
     "a section without a value": (HEAD + "connectors:\nbots: {b: {command: [x]}}", ["2:12 /connectors [no-value]"]),
     "a unit without a value": (HEAD + "bots:\n  b:\n", ["3:5 /bots/b [no-value]"]),
+    "an item without a value": (
+        HEAD + "bots:\n  b:\n    command: [x, ~]\n",
+        ["4:18 /bots/b/command/1 [no-value]"],
+    ),
     "an unknown key": (HEAD + "conectors: {}\nbots: {b: {command: [x]}}", ["2:1 /conectors [unknown-key]"]),
     "a bad name": (HEAD + "bots: {-b: {command: [x]}}", ["2:8 /bots/-b [name]"]),
     "a name too long": (HEAD + f"bots: {{{'b' * 65}: {{command: [x]}}}}", [f"2:8 /bots/{'b' * 65} [name]"]),
