@@ -1,11 +1,15 @@
 """What has changed since a stack was brought in: what an `up` from here would take up, or choke on.
 
-A file is read only when it was touched after the deployment was written; nothing is parsed but that record.
+A file is read only when it, or a link or a folder that leads to it, was touched after the deployment was written;
+nothing is parsed but that record.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 _MARGIN: Final = 10.0
 """Seconds before the record was written in which a file may have changed that had been read already."""
 
+_MOST_LINKS: Final = 40  # as in path_resolution(7)
 _CHUNK: Final = 8 << 20  # more than a stack file may have
 
 
@@ -74,6 +79,7 @@ class _Look:
         self._written = written
         self._stored = f"{home.binaries}/"
         self._seen: dict[tuple[str, str], str | None] = {}
+        self._found: dict[str, os.stat_result] = {}
 
     def told(self, unit: str | None, what: str, file: dict[str, str]) -> Iterator[dict[str, Any]]:
         """Yield what became of a file, nothing when it is as it was."""
@@ -86,12 +92,36 @@ class _Look:
 
     def _change(self, path: str, digest: str) -> str | None:
         try:
-            touched = Path(path).stat().st_ctime >= self._written
+            touched = self._is_touched(path)
             if not touched or path.startswith(self._stored):  # nothing rewrites what is stored by its digest
                 return None
             return None if digest in self._digests(path) else "has changed since `up`"
         except OSError as error:
             return "is gone" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+
+    def _is_touched(self, path: str) -> bool:
+        """Tell whether another file may lie at an absolute path by now, or another content in it. Raises OSError."""
+        ahead = path.split("/")[::-1]
+        here, links, touched = "/", 0, False
+        while ahead:
+            part = ahead.pop()
+            if part in {"", "."}:
+                continue
+            here = os.path.dirname(here) if part == ".." else os.path.join(here, part)  # noqa: PTH118, PTH120 - 50 units
+            if here not in self._found:
+                self._found[here] = os.lstat(here)
+            found = self._found[here]
+            # a file that comes or goes moves both times of its folder; what moves the folder moves one
+            is_busy = stat.S_ISDIR(found.st_mode) and found.st_mtime_ns == found.st_ctime_ns
+            touched |= found.st_ctime >= self._written and not is_busy
+            if stat.S_ISLNK(found.st_mode):
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                to = os.readlink(here)  # noqa: PTH115 - likewise
+                ahead += to.split("/")[::-1]
+                here = "/" if to.startswith("/") else os.path.dirname(here)  # noqa: PTH120 - likewise
+        return touched
 
     def _digests(self, path: str) -> set[str]:
         """Return the digests by which a file may be known: plain, and keyed for one that may hold keys."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import replace
@@ -11,9 +12,11 @@ from orchestrator.deployment import codec, digestkey
 from orchestrator.deployment.homes import StackHome, locate
 from orchestrator.deployment.model import Deployment, File
 from orchestrator.observe.drift import drift
+from tests.children import until
 from tests.supervise.specs import connector, external, service
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ENVIRON = {"PATH": "/bin", "LANG": "C"}
@@ -90,6 +93,63 @@ def test_what_is_gone_is_told_whenever_it_went(deployed: Deployed) -> None:
     deployed.file.unlink()
 
     assert [item["text"] for item in deployed.told()] == [f"{deployed.file} is gone", f"{deployed.config} is gone"]
+
+
+class Releases:
+    """A stack in a release that a link leads to: `current`, which leads on to `stable`."""
+
+    def __init__(self, deployed: Deployed, folder: Path) -> None:
+        self._deployed = deployed
+        self.file = folder / "current/s.yaml"
+        (folder / "current").symlink_to("stable")
+        self.stable = folder / "stable"
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            (folder / name / "s.yaml").write_text(name)
+        self.stable.symlink_to(folder / "one")
+        deployed.deployment = replace(
+            deployed.deployment, sources=(_plain(self.file),), units=deployed.deployment.units[2:]
+        )
+        self.began = max(path.lstat().st_ctime_ns for path in (self.stable, *folder.rglob("s.yaml")))
+
+    def touched(self, path: Path, how: Callable[[], object]) -> list[str]:
+        """Return the drift when a path alone was touched after the record was written."""
+        until(lambda: how() is not None and path.lstat().st_ctime_ns > self.began + 10_000_000)
+        self._deployed.write()
+        at = path.lstat().st_ctime_ns + 10_000_000_000 - 5_000_000
+        os.utime(self._deployed.home.deployment, ns=(at, at))
+        return [item["text"] for item in self._deployed.told("out")]
+
+
+def test_a_link_that_leads_to_another_release_is_followed_however_old_that_is(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    releases = Releases(deployed, tmp_path)
+
+    def lead(to: str) -> int:
+        releases.stable.unlink()
+        releases.stable.symlink_to(to)
+        return 0
+
+    assert releases.touched(releases.stable, lambda: lead("one")) == []
+    assert releases.touched(releases.stable, lambda: lead("two")) == [f"{releases.file} has changed since `up`"]
+    assert releases.touched(releases.stable, lambda: lead("stable")) == [
+        f"{releases.file} cannot be read: {os.strerror(errno.ELOOP)}"
+    ]
+    assert releases.touched(releases.stable, lambda: lead("none")) == [f"{releases.file} is gone"]
+
+
+def test_a_folder_that_was_put_in_the_place_of_another_is_looked_into(deployed: Deployed, tmp_path: Path) -> None:
+    releases = Releases(deployed, tmp_path)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.rename(tmp_path / "gone")
+
+    def swap() -> int:
+        (two if two.exists() else one).rename(tmp_path / "on its way")
+        (tmp_path / "on its way").rename(one)
+        return 0
+
+    assert releases.touched(one, swap) == [f"{releases.file} has changed since `up`"]
 
 
 def test_code_that_changed_is_told_and_a_record_may_know_of_none(deployed: Deployed) -> None:
