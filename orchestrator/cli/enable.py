@@ -25,8 +25,9 @@ def command(file: Path, *, only_print: bool) -> int:
     and none is touched; what its file says by then is for the next `up` or boot. One that does not run is not started.
 
     `systemctl stop` is an ordered down; a guardian or supervisor that dies leaves the units running, and the next
-    start takes them over. A service starts with the binaries of an earlier build, and with its file as it is then. Of
-    this environment it has what units inherit and hftstack's own variables, and no others.
+    start takes them over. A service starts with the binaries of an earlier build, and with its file as it is then;
+    where a lock lies beside the file by now, with nothing but what that says. Of this environment it has what units
+    inherit and hftstack's own variables, and no others.
     """
     from orchestrator.engine import handover, service  # noqa: PLC0415 - help and completion need not pay
     from orchestrator.engine.preparation import refuse_another  # noqa: PLC0415

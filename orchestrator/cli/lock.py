@@ -26,14 +26,17 @@ _SHOWN: Final = 8
 @click.command("lock", cls=Verb, examples=("hftstack lock stacks/prod.yaml", "hftstack lock stacks/prod.yaml --check"))
 @arguments.stack_file
 @click.option("--check", is_flag=True, help="Write nothing; tell what differs from the lock, and exit 6 if anything.")
-@click.option("--no-build", is_flag=True, help="With --check: build nothing, and leave binaries and programs out.")
+@click.option(
+    "--no-build", is_flag=True, help="With --check: build nothing, and leave binaries, programs and code out."
+)
 def command(file: Path, *, check: bool, no_build: bool) -> int:
     """Write down what the stack was reviewed with, beside its file: stacks/prod.lock, to be committed.
 
     The source's revision, the digest of its Cargo.lock, the toolchain, features and profile, the version of iceoryx2,
     the digest of each binary, and that of each config with its secrets left out; of a command the digest of its
-    program, when that is named by a path. `hftstack up --locked` then refuses (exit 7) whatever differs, before
-    anything is touched. A source with changes that no commit holds is refused.
+    program, when that is named by a path, and of each file of code that its arguments name. `hftstack up --locked` then
+    refuses (exit 7) whatever differs, before anything is touched. A source with changes that no commit holds is
+    refused.
     """
     from orchestrator.cli import building  # noqa: PLC0415 - 200 ms that help and completion need not pay
     from orchestrator.deployment import lockfile  # noqa: PLC0415 - likewise
@@ -59,6 +62,6 @@ def command(file: Path, *, check: bool, no_build: bool) -> int:
 
 def _summary(lock: Lock) -> str:
     parts = [] if lock.revision is None else [f"source {lock.revision[:_SHOWN]}"]
-    parts += [f"{name} {digest[:_SHOWN]}" for name, digest in (lock.binaries | lock.programs).items()]
+    parts += [f"{name} {digest[:_SHOWN]}" for name, digest in (lock.binaries | lock.programs | lock.code).items()]
     parts.append(f"{len(lock.configs)} config{'s' if len(lock.configs) != 1 else ''}")
     return ", ".join(parts)

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from orchestrator.deployment import codec
 from orchestrator.errors import RefusedError
 
-FORMAT: Final = 2
-"""Version of a lock; whoever adds a key to it counts up."""
+FORMAT: Final = 3
+"""Version of a lock; whoever adds a key to it, or has a digest tell more, counts up."""
 
 _MOST_BYTES: Final = 1 << 20
 _SHORT: Final = 12
@@ -30,7 +30,8 @@ class Lock:
     `source` is a repository's URL, None for a folder; `revision` the last commit that changed the workspace, None when
     no git knows it. `binaries` are by program. `configs` are by unit, of their text with secrets left out. A stack that
     needs no cargo has nothing in between.
-    `programs` are by unit: the executables of commands that name them by a path, which cargo does not build.
+    `programs` are by unit: the executables of commands that name them by a path, which cargo does not build. `code` is
+    by unit and path: what arguments name besides.
     """
 
     stack: str
@@ -48,6 +49,7 @@ class Lock:
     binaries: dict[str, str] = field(default_factory=dict)
     configs: dict[str, str] = field(default_factory=dict)
     programs: dict[str, str] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -74,9 +76,9 @@ def differences(locked: Lock, found: Lock, *, source: bool = True, binaries: boo
         locked: what the lock file says.
         found: what is there.
         source: whether `found` knows its source and toolchain.
-        binaries: whether `found` knows its binaries and programs.
+        binaries: whether `found` knows its binaries, programs and code.
     """
-    skipped = {"format", *(() if source else _OF_SOURCE), *(() if binaries else ("binaries", "programs"))}
+    skipped = {"format", *(() if source else _OF_SOURCE), *(() if binaries else ("binaries", "programs", "code"))}
     changes: list[Difference] = []
     for entry in dataclasses.fields(Lock):
         if entry.name in skipped:
@@ -84,7 +86,7 @@ def differences(locked: Lock, found: Lock, *, source: bool = True, binaries: boo
         before, after = getattr(locked, entry.name), getattr(found, entry.name)
         what = _IN_WORDS.get(entry.name, entry.name)
         if isinstance(before, dict):
-            noun = {"binaries": "binary", "configs": "config", "programs": "program"}[entry.name]
+            noun = {"binaries": "binary", "configs": "config", "programs": "program"}.get(entry.name, what)
             changes.extend(
                 Difference(f"{noun} of {name}", _word(before.get(name)), _word(after.get(name)))
                 for name in sorted(before.keys() | after.keys())

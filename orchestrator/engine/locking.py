@@ -28,7 +28,7 @@ def lock(
     Raises RefusedError when the source has changes that no commit holds, BuildError when it cannot be built,
     ResolveError when a program of a command is not there.
     """
-    programs = locking.programs(stack, all_there=True)
+    named = locking.named(stack, all_there=True)
     request = build_request(stack, home=home)
     known = None if request is None else examine(request, environ=environ)
     if known is not None and known.changed:
@@ -41,7 +41,7 @@ def lock(
     binaries = None if request is None else build(request)
     if request is not None and known is not None and known.cargo_lock is None:
         known = examine(request, environ=environ)  # cargo has just written Cargo.lock
-    made = locking.found(stack, request, known, binaries, programs)
+    made = locking.found(stack, request, known, binaries, named)
     lockfile.write(lockfile.path_of(stack.file), made)
     return made
 
@@ -56,12 +56,15 @@ def check(
     locked = lockfile.read(lockfile.path_of(stack.file))
     request = build_request(stack, home=home)
     known = None if request is None else examine(request, environ=environ)
-    early = _differences(locked, locking.found(stack, request, known, None, {}), known.changed if known else ())
+    early = _differences(
+        locked, locking.found(stack, request, known, None, locking.Named({}, {})), known.changed if known else ()
+    )
     if build is None:
         return early
     binaries = None if request is None else build(request)
-    programs = locking.programs(stack, all_there=False)
-    late = lockfile.differences(locked, locking.found(stack, request, known, binaries, programs))
+    named = locking.named(stack, all_there=False)
+    found = locking.found(stack, request, known, binaries, named)
+    late = lockfile.differences(locked, found)
     return (*early, *(change for change in late if change not in early))
 
 
@@ -88,7 +91,8 @@ def refuse_unlocked(
     locked = lockfile.read(lockfile.path_of(stack.file))
     request = build_request(stack, home=home)
     known = examine(request, environ=environ) if built and request is not None else None
-    found = locking.found(stack, request, known, binaries, locking.programs(stack, all_there=False))
+    named = locking.named(stack, all_there=False)
+    found = locking.found(stack, request, known, binaries, named)
     apart = lockfile.differences(locked, found, source=built or request is None)
     if known is not None and known.changed:
         apart = (*_differences(locked, locked, known.changed), *apart)
@@ -98,5 +102,9 @@ def refuse_unlocked(
             f"{stack.name} is not what its lock says, {len(apart)} {noun}",
             where=str(lockfile.path_of(stack.file)),
             detail="\n".join(map(str, apart)),
-            hint="review them and run `hftstack lock`, or go back to what is locked",
+            hint=(
+                "an older hftstack, which looked at less, wrote the lock: run `hftstack lock`, and review it"
+                if locked.format < lockfile.FORMAT
+                else "review them and run `hftstack lock`, or go back to what is locked"
+            ),
         )

@@ -89,13 +89,14 @@ def prepare(
         build: does what `orchestrator.build.ensure` does; None takes the binaries of an earlier build.
         only: the units that are to be brought in: others' secrets are not read; None for all.
         until_logout: the channels need not survive this user's logout.
-        locked: refuse what differs from the lock beside the stack file.
+        locked: refuse what differs from the lock beside the stack file, even if the stack does not require it.
 
     Raises:
         BuildError: cargo failed, its connector cannot be run, or there is no earlier build.
         ResolveError, ChannelConfigError: a command, a URL, a variable or an iceoryx2 config does not fit.
         RefusedError: a start would fail or harm on this machine, or the lock says something else.
     """
+    locked = locked or (stack.require is not None and stack.require.locked)
     if locked:
         lockfile.read(lockfile.path_of(stack.file))  # before the minutes that a build may take
     with ThreadPoolExecutor(1) as beside:  # git is asked while cargo works

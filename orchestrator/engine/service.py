@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.deployment import lockfile
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.resolve.environment import INHERITED
 
@@ -107,10 +108,13 @@ def text(stack: Stack, of: Service, environ: Mapping[str, str]) -> str:
                 where=str(stack.file),
                 hint=f"{name}: {{credential: {name}}}, as systemd keeps them, or {{file: PATH}}",
             )
+    words = ["up", "--foreground", "--take-over", "--no-build"]
+    if lockfile.path_of(stack.file).exists():
+        words.append("--locked")
     credentials = sorted({secret.credential for secret in stack.secrets.values() if secret.credential is not None})
     return _TEXT.format(
         name=stack.name,
-        start=" ".join(map(_quoted, [*program(), "up", "--foreground", "--take-over", "--no-build", str(stack.file)])),
+        start=" ".join(map(_quoted, [*program(), *words, str(stack.file)])),
         environment="\n".join(_environment_lines(environment(environ))),
         credentials="".join(f"LoadCredential={name}\n" for name in credentials),
         stop=_longest_stop(stack),

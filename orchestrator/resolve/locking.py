@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+import os
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.deployment.lockfile import Lock
 from orchestrator.resolve.commands import Commands
 from orchestrator.resolve.error import ResolveError
+from orchestrator.stack.canonical import is_plain_url
 from orchestrator.stack.model import SIM, Bot, Connector
 from orchestrator.stack.templates import Template
 from orchestrator.venue.models import PUBLIC
@@ -22,11 +24,25 @@ if TYPE_CHECKING:
 _HIDDEN: Final = "<redacted>"
 
 
-def programs(stack: Stack, *, all_there: bool) -> dict[str, str]:
+class Named(NamedTuple):
+    """What commands name: programs by unit, code by unit and path. Digests."""
+
+    programs: dict[str, str]
+    code: dict[str, str]
+
+
+def named(stack: Stack, *, all_there: bool) -> Named:
+    """Return what the commands of a stack name by a path.
+
+    Raises ResolveError for a program that is not there, unless that is no fault: `all_there` is false.
+    """
+    return Named(_programs(stack, all_there=all_there), _code(stack))
+
+
+def _programs(stack: Stack, *, all_there: bool) -> dict[str, str]:
     """Return the digest of what each unit runs whose command names its program by a path.
 
-    One that is found on the PATH is the machine's, and no two machines need have the same. Raises ResolveError for one
-    that is not there, unless that is no fault: `all_there` is false.
+    One that is found on the PATH is the machine's, and no two machines need have the same.
     """
     digests = {}
     commands = Commands("")
@@ -42,12 +58,29 @@ def programs(stack: Stack, *, all_there: bool) -> dict[str, str]:
     return digests
 
 
+def _code(stack: Stack) -> dict[str, str]:
+    """Return the digests of the code that arguments of commands name, by unit and path.
+
+    A path is relative to the stack file, unless the command has all of it.
+    """
+    digests = {}
+    commands = Commands("")
+    for _, name, unit in stack.units():
+        if isinstance(unit, Connector):
+            continue
+        for word in unit.args if unit.command is None else unit.command[1:]:
+            for file in commands.code([word], unit.cwd):
+                path = file.path if file.path in word else os.path.relpath(file.path, stack.file.parent)
+                digests[f"{name} {path}"] = file.sha256
+    return digests
+
+
 def found(
     stack: Stack,
     request: BuildRequest | None,
     provenance: Provenance | None,
     binaries: BuildResult | None,
-    programs: Mapping[str, str],
+    commands: Named,
 ) -> Lock:
     """Return the lock of a loaded stack.
 
@@ -56,7 +89,7 @@ def found(
         request: what cargo would build; None when nothing needs it.
         provenance: what that is made of, None when it is not known.
         binaries: what cargo built, None when it is not known.
-        programs: what `programs` returned.
+        commands: what `named` returned.
     """
     configs = {
         name: _digest(config.table, simulated=isinstance(unit, Connector | Bot) and unit.type == SIM)
@@ -64,7 +97,7 @@ def found(
         if (config := stack.config(name)) is not None
     }
     if request is None:
-        return Lock(stack=stack.name, network=stack.network, configs=configs, programs=dict(programs))
+        return Lock(stack.name, stack.network, configs=configs, programs=commands.programs, code=commands.code)
     return Lock(
         stack=stack.name,
         network=stack.network,
@@ -82,7 +115,8 @@ def found(
             {} if binaries is None else {_name(program): binary.sha256 for program, binary in binaries.binaries.items()}
         ),
         configs=configs,
-        programs=dict(programs),
+        programs=commands.programs,
+        code=commands.code,
     )
 
 
@@ -101,4 +135,6 @@ def _shown(value: object, *, public: bool) -> object:
         return {key: _shown(item, public=public or key in PUBLIC) for key, item in value.items()}
     if isinstance(value, list):
         return [_shown(item, public=public) for item in value]
-    return value if public or isinstance(value, Template) or value == "" else _HIDDEN
+    if public or isinstance(value, Template) or value == "" or not isinstance(value, str) or is_plain_url(value):
+        return value
+    return _HIDDEN  # a text, of which nobody knows what it is

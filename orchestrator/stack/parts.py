@@ -79,7 +79,7 @@ class Source(Part):
 
 
 class Require(Part):
-    """What must hold of the repository that the stack file lies in, before `up` does anything: else it refuses."""
+    """What must hold of the repository that the stack file lies in, before `up` touches anything: else it refuses."""
 
     git_clean: bool = Field(
         default=False,
@@ -92,6 +92,11 @@ class Require(Part):
     signed: bool = Field(
         default=False,
         description="Whether the commit must have a signature that `git verify-commit` accepts.",
+        examples=[True],
+    )
+    locked: bool = Field(
+        default=False,
+        description="Whether every `up` holds the stack to the lock beside its file, as with --locked.",
         examples=[True],
     )
 

@@ -27,6 +27,7 @@ LOCK = Lock(
     binaries={"connector": "b" * 64},
     configs={"bf": "c" * 64, "by": "d" * 64},
     programs={"mm": "e" * 64},
+    code={"mm bots/mm.py": "f" * 64},
 )
 CHANGES: dict[str, tuple[Any, str]] = {
     "stack": ("stage", "stack: locked prod, found stage"),
@@ -44,6 +45,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "binaries": ({}, "binary of connector: locked bbbbbbbbbbbb, found nothing"),
     "configs": ({"bf": "c" * 64, "by": "f" * 64}, "config of by: locked dddddddddddd, found ffffffffffff"),
     "programs": ({}, "program of mm: locked eeeeeeeeeeee, found nothing"),
+    "code": ({}, "code of mm bots/mm.py: locked ffffffffffff, found nothing"),
 }
 
 
@@ -66,6 +68,7 @@ def test_what_is_not_known_is_no_difference() -> None:
     assert {change.what for change in differences(LOCK, found, source=False)} == {
         "binary of connector",
         "program of mm",
+        "code of mm bots/mm.py",
     }
 
 
@@ -86,7 +89,7 @@ def test_a_lock_is_read_as_it_was_written_in_lines_that_a_reviewer_can_compare(t
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"format": 3, "new": 1}', "of a newer hftstack (format 3, this one knows 2)"),
+        ('{"format": 4, "new": 1}', "of a newer hftstack (format 4, this one knows 3)"),
         ("{", "not a JSON object"),
         ("[" * 10_000, "not a JSON object"),
         ('{"format": 1, "stack": "prod"}', "/network: missing"),

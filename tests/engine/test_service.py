@@ -41,6 +41,10 @@ def test_the_unit_file_keeps_the_promises_of_the_supervisor(tmp_path: Path) -> N
     assert "RestartPreventExitStatus=0 2 3 7" in lines  # `hftstack down` stays down
     assert f"ExecStart={' '.join(service.program())} up --foreground --take-over --no-build {tmp_path}/s.yaml" in lines
     assert "WantedBy=multi-user.target" in lines
+    (tmp_path / "s.lock").touch()
+    locked = _lines(service.text(_stack(tmp_path), _SYSTEM, {}))
+    assert [line.replace(" --locked", "") for line in locked] == lines
+    assert f" --no-build --locked {tmp_path}/s.yaml" in next(line for line in locked if line.startswith("ExecStart="))
 
 
 _ANALYZE = shutil.which("systemd-analyze")

@@ -160,3 +160,24 @@ def test_a_program_that_a_command_names_by_its_path_is_locked_too(machine: Machi
     gone = machine.hftstack("lock", machine.file)
     assert (gone.code, "cannot run " in gone.err) == (3, True)
     machine.down()
+
+
+def test_a_stack_that_requires_its_lock_comes_up_with_nothing_else(machine: Machine) -> None:
+    machine.script("bot.sh", "exec sleep 1000")
+    bots = {"mm": {"command": ["sh", "bot.sh"]}}
+    machine.write(bots=bots, require={"locked": True})
+    without = machine.hftstack("up", machine.file)
+    assert (without.code, "there is no lock" in without.err) == (7, True)
+    assert machine.hftstack("lock", machine.file).code == 0
+    machine.up()
+    before = machine.pids()
+
+    machine.script("bot.sh", "exec sleep 2000")
+    refused = machine.hftstack("up", machine.file)
+    assert refused.code == 7
+    assert "code of mm bot.sh: locked " in refused.err
+    assert machine.pids() == before
+    lock = machine.folder / "s.lock"
+    lock.write_text(json.dumps(json.loads(lock.read_text()) | {"format": 2}))
+    assert "an older hftstack, which looked at less, wrote the lock" in machine.hftstack("up", machine.file).err
+    machine.down()
