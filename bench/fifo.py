@@ -35,12 +35,14 @@ class Starts:
         self.program.write_text(f"#!/bin/sh\necho $$ >{fifo}\nexec sleep 100000\n", encoding="utf-8")
         self.program.chmod(0o755)
 
-    def forget(self) -> None:
-        """Forget the starts that were told and not asked for."""
-        self._buffer = b""
+    def told(self) -> list[Start]:
+        """Return the starts that were told and not asked for."""
         with suppress(BlockingIOError):
-            while os.read(self._descriptor, 1 << 16):
-                pass
+            while data := os.read(self._descriptor, 1 << 16):
+                self._buffer += data
+        at = time.monotonic()
+        *lines, self._buffer = self._buffer.split(b"\n")
+        return [Start(int(line), at) for line in lines]
 
     def next(self, seconds: float) -> Start:
         """Return the next start, as soon as it is told. Raises NotSeenError."""

@@ -46,7 +46,7 @@ class _Turn:
         last = [self._starts.next(_PATIENCE) for _ in range(self._count)][-1]
         self.seconds.append(last.at - begun)
         ground.sweep()
-        self._starts.forget()  # what a supervisor started that was swept up after its programs
+        self._starts.told()  # what a supervisor started that was swept up after its programs
 
 
 def mine(place: ground.Ground, count: int) -> _Turn:
@@ -59,7 +59,7 @@ def mine(place: ground.Ground, count: int) -> _Turn:
     for _ in range(count):
         starts.next(_PATIENCE)
     ground.sweep()
-    starts.forget()
+    starts.told()
 
     def boot() -> Callable[[], object]:
         shutil.rmtree(hftstack.stack(_STACK).runtime)

@@ -81,6 +81,10 @@ class Hftstack:
         found: dict[str, Any] = json.loads(self.run("status", stack, "--format", "json", allowed=(0, 5)).stdout)
         return int(found["supervisor"]["pid"])
 
+    def guardian(self, stack: str) -> int:
+        """Return the pid of a stack's guardian."""
+        return int(self.stack(stack).guardian_lock.read_text())
+
     def supervised(self, name: str) -> subprocess.Popen[bytes]:
         """Start a stack's supervisor on what is deployed, as a boot or a death of all does; returns its guardian."""
         stack = self.stack(name)

@@ -59,12 +59,9 @@ def rows(hftstack: Hftstack, file: Path, peer: Callable[[], int] | None) -> list
         hftstack.run("up", file)
         return hftstack.supervisor(_STACK)
 
-    def guardian() -> int:
-        return int(hftstack.stack(_STACK).guardian_lock.read_text())
-
     found = [
         _Row("supervisor", supervisor),
-        _Row("guardian", guardian),
+        _Row("guardian", lambda: hftstack.guardian(_STACK)),
         _Row("python -S", bare),
     ]
     return [*found, *([] if peer is None else [_Row("supervisord", peer)])]
@@ -98,7 +95,7 @@ def main() -> None:
             for row, pid in zip(measured, pids, strict=True):
                 row.measure(pid)
             ground.sweep()
-            starts.forget()
+            starts.told()
     samples = tuple(row.sample() for row in measured)
     Report(f"memory of what supervises {chosen.units} programs", samples, tuple(missing), unit=BYTES).show(
         chosen.format

@@ -60,6 +60,18 @@ def test_memory_tells_supervisor_and_guardian_beside_a_bare_interpreter() -> Non
     assert bare["n"] == 1
 
 
+def test_idle_counts_ticks() -> None:
+    result = bench("idle", "--no-peers", "--bots", "2", "--seconds", "0.1")
+    assert result["unit"] == "ticks"
+    assert names(result) == ["supervisor", "guardian"]
+
+
+def test_takeover_times_the_next_supervisor_and_counts_duplicates() -> None:
+    answered, ran = bench("takeover", "--no-peers")["samples"]
+    assert (answered["n"], ran["n"], answered["remark"]) == (1, 1, "0 duplicates")
+    assert 0 < answered["median"] < 30
+
+
 def test_fifty_times_all_programs_after_a_boot() -> None:
     result = bench("fifty", "--no-peers", "--units", "3")
     assert names(result) == ["hftstack"]
