@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.channel.layout import WORD, Layout, parse_version
 from orchestrator.channel.verdict import BotLink
@@ -16,33 +16,19 @@ if TYPE_CHECKING:
 _COUNTERS: Final = struct.Struct("<QQ")
 
 
-class Tally(NamedTuple):
-    """A bot's pid, and the descriptor and offset of its counters."""
-
-    pid: int
-    descriptor: int
-    offset: int
-
-
-def count(tallies: tuple[Tally, ...]) -> tuple[BotLink, ...]:
-    """Read the counters of these bots, both of one in one pread."""
-    size, pread, unpack, link = _COUNTERS.size, os.pread, _COUNTERS.unpack, BotLink
-    found = []
-    for pid, descriptor, offset in tallies:
-        counters = pread(descriptor, size, offset)
-        found.append(link(pid, *unpack(counters)) if len(counters) == size else link(pid, 0, 0))
-    return tuple(found)
-
-
 class Connection:
-    """Message counters of one bot; until the two ports have met, both are 0 and `met` is False."""
+    """Message counters of one bot; until the two ports have met, both are 0 and `met` is False.
 
-    def __init__(self, pid: int, name: str, version: tuple[int, int, int], layout: Layout) -> None:
+    `seen` is how many messages were written to it as far as is known, None when that is not known.
+    """
+
+    def __init__(self, pid: int, name: str, version: tuple[int, int, int], layout: Layout, *, seen: int | None) -> None:
         self.pid = pid
         self._name = name
         self._version = version
         self._offset = layout.counters
         self._descriptor = -1
+        self._seen = seen
 
     @property
     def met(self) -> bool:
@@ -67,14 +53,21 @@ class Connection:
         else:
             os.close(descriptor)
 
-    @property
-    def tally(self) -> Tally:
-        """Where the counters of a connection that has met are."""
-        return Tally(self.pid, self._descriptor, self._offset)
-
     def read(self) -> BotLink:
         """Read both counters in one pread."""
-        return count((self.tally,))[0] if self.met else BotLink(self.pid, 0, 0)
+        if self._descriptor < 0:
+            return BotLink(self.pid, 0, 0)
+        counters = os.pread(self._descriptor, _COUNTERS.size, self._offset)
+        return BotLink(self.pid, *(_COUNTERS.unpack(counters) if len(counters) == _COUNTERS.size else (0, 0)))
+
+    def advance(self, written: int) -> bool:
+        """Take note of how much was written; tell whether that is more than at the look before."""
+        before, self._seen = self._seen, written
+        return before is not None and before < written
+
+    def skip(self) -> None:
+        """Have no look this time: what the next one finds is compared with nothing."""
+        self._seen = None
 
     def close(self) -> None:
         """Close the segment."""

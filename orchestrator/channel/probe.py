@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.channel.held import detached
-from orchestrator.channel.link import Connection, count
+from orchestrator.channel.link import Connection
 from orchestrator.channel.verdict import BotLink, Reading, Verdict
 from orchestrator.channel.view import SHARED_MEMORY, ServiceFiles, State, View
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.channel.layout import Port
-    from orchestrator.channel.link import Tally
     from orchestrator.channel.location import Location
     from orchestrator.channel.nodes import Nodes
     from orchestrator.channel.view import Glance
@@ -51,14 +50,14 @@ class _Fast(NamedTuple):
     """What the fast path reads, by descriptors that the last full look has open."""
 
     glances: tuple[Glance, Glance]
-    tallies: tuple[Tally, ...]
+    links: tuple[Connection, ...]
 
 
 class Probe:
     """One channel, NAME/ToBot and NAME/FromBot, seen from outside through kept descriptors.
 
     Not for several threads. Verdicts of single looks may be transient while processes start and stop: believe a bad
-    one when it lasts.
+    one when it lasts. `moved`: messages were written to a bot between the last scan and the look before it.
     """
 
     def __init__(self, location: Location, name: str) -> None:
@@ -67,6 +66,9 @@ class Probe:
         self._outgoing = ServiceFiles(location, f"{name}/ToBot")
         self._incoming = ServiceFiles(location, f"{name}/FromBot")
         self._connections: dict[tuple[int, int], Connection] = {}
+        self._links: tuple[Connection, ...] = ()
+        self._scanned = False
+        self.moved = False
         self._fast: _Fast | None = None
         self._steady: _Steady | None = None
         self._data: tuple[int, Path] | None = None
@@ -80,17 +82,20 @@ class Probe:
         make the reading UNVERIFIED and are named in its detail.
         """
         self._fast = None
+        self.moved = False
         try:
             return self._scan(nodes, pid)
         except OSError as error:
             path = "" if error.filename is None else f": {error.filename}"
             return Reading(Verdict.UNVERIFIED, detail=f"cannot look: {error.strerror}{path}", users=None)
 
-    def fast(self) -> tuple[BotLink, ...] | None:
-        """Return the bots' counters by one pread a service and one a bot.
+    def fast(self) -> bool | None:
+        """Tell whether a message was written to a bot since the last look.
 
-        None when the last scan did not find the channel LIVE, when a port came or went since, or when a bot's
-        connection was not made yet: do a full scan then. Does not notice a killed process; a pidfd does.
+        That is one pread a service, and one more where messages move: what one bot is sent, all are, and a second one
+        is asked only when the first has nothing new. None when the last scan did not find the channel LIVE, when a port
+        came or went since, or when a bot's connection was not made yet: do a full scan then. Does not notice a killed
+        process; a pidfd does.
         """
         fast = self._fast
         if fast is None:
@@ -98,7 +103,16 @@ class Probe:
         for descriptor, offset, seen in fast.glances:
             if os.pread(descriptor, len(seen), offset) != seen:
                 return None
-        return count(fast.tallies)
+        for place, link in enumerate(fast.links, 1):
+            if link.advance(link.read().written):
+                for other in fast.links[place:]:
+                    other.skip()
+                return True
+        return False
+
+    def bots(self) -> tuple[BotLink, ...]:
+        """Return the counters, as they are now, of the bots that the last scan found."""
+        return tuple([link.read() for link in self._links])
 
     def forget(self, pid: int) -> None:
         """Drop what is held for a process that exited: its shared memory stays allocated while a descriptor is open."""
@@ -107,10 +121,13 @@ class Probe:
             self.close()
         for key in [key for key, connection in self._connections.items() if connection.pid == pid]:
             self._connections.pop(key).close()
+        self._links = tuple([link for link in self._links if link.pid != pid])
 
     def close(self) -> None:
         """Close every descriptor; the next scan opens what it needs."""
         self._fast = self._steady = None
+        self._links = ()
+        self._scanned = False
         self._lived = None
         self._proven = ()
         self._data = None
@@ -126,7 +143,8 @@ class Probe:
             return self._live(pid, outgoing)
         sender = self._claim(nodes, self._outgoing, outgoing, outgoing.publishers, pid)
         receiver = self._claim(nodes, self._incoming, incoming, incoming.subscribers, pid)
-        links = self._attach(nodes, outgoing)
+        self._links = links = self._attach(nodes, outgoing)
+        self._scanned = True
         verdict, owner, detail = self._judge(nodes, pid, (outgoing, incoming), (sender, receiver))
         self._steady = None
         if verdict is Verdict.LIVE and pid is not None:
@@ -139,7 +157,7 @@ class Probe:
             verdict,
             owner=owner or None,
             version=outgoing.version or incoming.version,
-            bots=tuple(link.read() for link in links),
+            bots=self._counted(links),
             detail=detail,
             users=_users(outgoing, sender),
         )
@@ -161,9 +179,14 @@ class Probe:
         links = () if self._steady is None else self._steady.links
         glances = (self._outgoing.glance, self._incoming.glance)
         if glances[0] is not None and glances[1] is not None and all(link.met for link in links):
-            self._fast = _Fast((glances[0], glances[1]), tuple([link.tally for link in links]))
-        bots = count(self._fast.tallies) if self._fast is not None else tuple([link.read() for link in links])
-        return Reading(Verdict.LIVE, owner=pid, version=outgoing.version, bots=bots)
+            self._fast = _Fast((glances[0], glances[1]), links)
+        return Reading(Verdict.LIVE, owner=pid, version=outgoing.version, bots=self._counted(links))
+
+    def _counted(self, links: tuple[Connection, ...]) -> tuple[BotLink, ...]:
+        bots = tuple([link.read() for link in links])
+        moved = [link.advance(bot.written) for link, bot in zip(links, bots, strict=True)]
+        self.moved = any(moved)
+        return bots
 
     def _claim(self, nodes: Nodes, files: ServiceFiles, view: View, ports: tuple[Port, ...], pid: int | None) -> _Claim:
         if view.state is State.UNKNOWN:
@@ -279,7 +302,8 @@ class Probe:
             key = (publisher, port.id)
             link = self._connections.pop(key, None)
             if link is None:
-                link = Connection(bot, f"{publisher}_{port.id}.connection", view.version, view.layout)
+                name = f"{publisher}_{port.id}.connection"
+                link = Connection(bot, name, view.version, view.layout, seen=0 if self._scanned else None)
             link.meet(nodes)
             links[key] = link
         for connection in self._connections.values():

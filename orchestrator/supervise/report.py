@@ -97,7 +97,7 @@ def _channel(view: View, now: float) -> dict[str, Any]:
         "verdict": None if reading is None else reading.verdict.value,
         "iceoryx2": version,
         "bots": [
-            *({"pid": link.pid, "written": link.written, "lag": link.lag} for link in view.bots),
+            *({"pid": link.pid, "written": link.written, "lag": link.lag} for link in view.probe.bots()),
             *({"pid": user, "written": None, "lag": None} for user in (reading and reading.users) or ()),
         ],
         "detail": None if reading is None else reading.detail,

@@ -42,6 +42,9 @@ FULL: Final = 1.0
 COUNTS_AFTER: Final = 1.0
 """Seconds for which a bad verdict must last: single ones occur during a normal start (measured)."""
 
+_SAMPLE: Final = FULL / 2
+"""Seconds over which a rate is taken at least: nearly always from one full scan to the next."""
+
 _HOLDS: Final = frozenset({Verdict.LIVE, Verdict.UNVERIFIED})
 _LOST: Final = frozenset({Verdict.RELEASED, Verdict.MISSING, Verdict.STALE, Verdict.FOREIGN})
 """Verdicts that end a connector that lives."""
@@ -63,20 +66,36 @@ class View:
     spec: UnitSpec
     pid: int
     reading: Reading | None = None
-    bots: tuple[BotLink, ...] = ()
     proof: Proof = Proof.NONE
     level: Level = Level.STARTED
     due: float = 0.0
     full_due: float = 0.0
     bad_since: float | None = None
     unverified: float | None = None
-    written: dict[int, int] | None = None
     moved: float | None = None
     attached: float | None = None
     slow: float | None = None
     cut: float | None = None
     rate: float | None = None
-    sampled: tuple[float, dict[int, int]] | None = None
+    sampled: tuple[float, tuple[BotLink, ...]] | None = None
+
+    @property
+    def bots(self) -> tuple[BotLink, ...]:
+        """The bots that the last full scan found; their counters are as old."""
+        return () if self.reading is None else self.reading.bots
+
+    @property
+    def is_well(self) -> bool:
+        """Whether messages move and nothing speaks against it."""
+        return (
+            self.level is Level.FRESH
+            and self.slow is None
+            and self.cut is None
+            and self.bad_since is None
+            and self.reading is not None
+            and self.reading.verdict is Verdict.LIVE
+            and (self.attached or 0.0) <= (self.moved or 0.0)
+        )
 
 
 class Watch:
@@ -160,6 +179,8 @@ class Watch:
             view.due = now + CLOSE if close else _beat(now, min(view.spec.health.interval, FULL))
             if unit.stopping is not None:
                 continue
+            if view.is_well and unit.state is State.UP and unit.level is Level.FRESH:
+                continue  # as nearly always, ten times a second for each channel
             broken = _broken(view, unit, now)
             if broken is not None:
                 events.append((name, Broken(broken)))
@@ -172,7 +193,8 @@ class Watch:
         if close or now >= view.full_due or view.bad_since is not None:
             view.full_due = _beat(now, FULL)
             view.reading = view.probe.scan(self._fresh_nodes(view, now), pid=view.pid)
-            links = view.reading.bots
+            moved = view.probe.moved
+            self._count(view, view.reading.bots, now)
             if view.reading.verdict is not Verdict.UNVERIFIED:
                 view.unverified = None
             elif view.unverified is None:
@@ -185,8 +207,9 @@ class Watch:
                 view.full_due = 0.0
                 self._look(view, now, close=False)
                 return
-            links = fast
-        self._count(view, links, now)
+            moved = fast
+        if moved:
+            view.moved = now
         view.level = _level(view, now)
 
     def _meaning(self, view: View, unit: Unit, now: float) -> Iterator[Event]:
@@ -212,8 +235,6 @@ class Watch:
         view.cut = (now if view.cut is None else view.cut) if gone else None
         health = view.spec.health
         moved = view.moved if view.moved is not None and (view.attached or 0.0) <= view.moved else None
-        if moved is not None and now - moved < health.stale_after and view.slow is None and view.cut is None:
-            return None  # as nearly always, ten times a second for each channel
         signs = Signs(view.attached, moved, view.slow, view.cut)
         return silence(signs, health, now, loud=loud(health.quiet, self._wall()) if health.quiet else math.inf)
 
@@ -236,30 +257,20 @@ class Watch:
         return Proof.UNPROVEN if Proof.UNPROVEN in proofs else Proof.PROVEN
 
     def _count(self, view: View, links: tuple[BotLink, ...], now: float) -> None:
-        if links == view.bots and view.written is not None:
-            written = view.written
-        else:
-            written = {}
-            before = view.written
-            for pid, count, _ in links:
-                written[pid] = count
-                if before is not None and count > before.get(pid, 0):
-                    view.moved = now
-            view.bots = links
-            view.written = written
         if not links:
             view.attached = view.slow = None
         elif view.attached is None:
             view.attached = now
         if view.sampled is None:
-            view.sampled = (now, written)
-        elif now - view.sampled[0] >= FULL:
-            since, counts = view.sampled
-            gains = [count - counts[pid] for pid, count in written.items() if pid in counts]
+            view.sampled = (now, links)
+        elif now - view.sampled[0] >= _SAMPLE:
+            since, sampled = view.sampled
+            counts = {link.pid: link.written for link in sampled}
+            gains = [link.written - counts[link.pid] for link in links if link.pid in counts]
             view.rate = max(gains) / (now - since) if gains else None
             crawls = view.rate is not None and view.rate < view.spec.health.min_rate
             view.slow = (now if view.slow is None else view.slow) if crawls else None
-            view.sampled = (now, written)
+            view.sampled = (now, links)
 
     def _bots(self, graph: Graph, units: Mapping[str, Process], now: float) -> list[tuple[str, Event]]:
         events: list[tuple[str, Event]] = []

@@ -363,6 +363,28 @@ def test_counters_are_exact(children: Children, look: Look, home: Path) -> None:
     assert bot.lines("tick bf")[-1] == f"tick bf count={link.written}"
 
 
+def test_what_moved_since_the_last_look_is_told_once_however_many_bots_there_are(
+    children: Children, look: Look, home: Path
+) -> None:
+    settings = f'rate = 1000\n[faults]\nsilent_after = 0\narm_file = "{home}/armed"\n'
+    connector = _connector(children, look, settings)
+    for _ in range(3):
+        _bot(children, look, connector)
+    other = Look(home)
+    other(connector.pid)
+    assert not other.probe.moved
+    until(other.probe.fast)
+    until(lambda: other(connector.pid).bots and other.probe.moved)
+    until(other.probe.fast)
+    (home / "armed").touch()
+    until(lambda: "silent from now on" in connector.output())
+    other.probe.fast()
+    assert [other.probe.fast() for _ in range(3)] == [False] * 3
+    other(connector.pid)
+    assert not other.probe.moved
+    other.close()
+
+
 @pytest.mark.parametrize("version", EARLIER)
 def test_other_patches_are_read_as_the_last_one(children: Children, look: Look, version: str) -> None:
     connector = _connector(children, look)

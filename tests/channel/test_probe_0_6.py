@@ -66,7 +66,7 @@ def _attach(children: Children, look: Look, connector: Child, binaries: Path) ->
 def test_a_connector_is_live(connector: Child, look: Look) -> None:
     reading = look(connector.pid)
     assert (reading.verdict, reading.owner, reading.version) == (Verdict.LIVE, connector.pid, _VERSION)
-    assert look.probe.fast() == ()
+    assert (look.probe.fast(), look.probe.bots()) == (False, ())
 
 
 def test_it_is_foreign_to_everybody_else(connector: Child, look: Look) -> None:

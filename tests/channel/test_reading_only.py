@@ -29,7 +29,7 @@ nodes, probe = Nodes(location), Probe(location, "bf")
 for pid in (int(sys.argv[1]), None, int(sys.argv[1])):
     nodes.refresh()
     print(probe.scan(nodes, pid=pid).verdict, nodes.tagged("0" * 40))
-    print(probe.fast())
+    print(probe.fast(), probe.bots())
 probe.forget(int(sys.argv[1]))
 probe.close()
 nodes.close()
