@@ -221,6 +221,15 @@ MISTAKES = {
     "a text for a file": ("hello", ["1:1  [wrong-type]"]),
     "a section without a value": (HEAD + "connectors:\nbots: {b: {command: [x]}}", ["2:12 /connectors [no-value]"]),
     "a unit without a value": (HEAD + "bots:\n  b:\n", ["3:5 /bots/b [no-value]"]),
+    "a repository by a scheme that git is not asked for": (
+        HEAD + f"source: {{git: 'ftp://example.org/a', rev: {'a' * 40}}}\nconnectors: {{c: {{type: sim}}}}",
+        ["2:15 /source/git [source-git]"],
+    ),
+    "an empty path": (HEAD + "bots: {b: {command: [x], cwd: ''}}", ["2:31 /bots/b/cwd [path]"]),
+    "an empty pattern": (
+        HEAD + "services: {b: {command: [x], ready: {log: ''}}}",
+        ["2:43 /services/b/ready/log [log-pattern]"],
+    ),
     "an item without a value": (
         HEAD + "bots:\n  b:\n    command: [x, ~]\n",
         ["4:18 /bots/b/command/1 [no-value]"],
