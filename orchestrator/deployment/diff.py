@@ -47,7 +47,7 @@ def needs_restart(old: UnitSpec, new: UnitSpec) -> tuple[str, ...]:
     fields = [name for name in _RESTARTED if getattr(old, name) != getattr(new, name)]
     if _digest(old) != _digest(new):
         fields.append("executable")
-    if _has_other_code(old, new):
+    if old.code is not None and new.code is not None and old.code != new.code:
         fields.append("code")
     if [file.sha256 for file in old.files] != [file.sha256 for file in new.files]:
         fields.append("config")
@@ -56,14 +56,6 @@ def needs_restart(old: UnitSpec, new: UnitSpec) -> tuple[str, ...]:
 
 def _digest(unit: UnitSpec) -> str | None:
     return None if unit.executable is None else unit.executable.sha256
-
-
-def _has_other_code(old: UnitSpec, new: UnitSpec) -> bool:
-    """Tell whether code is another or new; for code that is gone nothing is restarted, it could not start again."""
-    if old.code is None or new.code is None:
-        return False
-    known = {file.path: file.sha256 for file in old.code}
-    return any(known.get(file.path) != file.sha256 for file in new.code)
 
 
 def looked_at(old: UnitSpec, new: UnitSpec) -> UnitSpec:

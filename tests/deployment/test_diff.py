@@ -136,13 +136,17 @@ def test_a_program_replaced_in_place_is_a_change() -> None:
     )
 
 
+def test_code_that_is_gone_is_a_change() -> None:
+    assert needs_restart(BASE, replace(BASE, code=())) == ("code",)
+
+
 @pytest.mark.parametrize("files", [(), (File("/run/bf.toml", "aa"), File("/run/more.toml", "bb"))])
 def test_a_config_that_comes_or_goes_is_a_change(files: tuple[File, ...]) -> None:
     assert needs_restart(BASE, replace(BASE, files=files)) == ("config",)
 
 
-@pytest.mark.parametrize(("old", "new"), [(None, BASE.code), (BASE.code, None), (BASE.code, ())])
-def test_code_that_nobody_looked_at_and_code_that_is_gone_restart_nothing(
+@pytest.mark.parametrize(("old", "new"), [(None, BASE.code), (BASE.code, None)])
+def test_code_that_nobody_looked_at_restarts_nothing(
     old: tuple[File, ...] | None, new: tuple[File, ...] | None
 ) -> None:
     assert needs_restart(replace(BASE, code=old), replace(BASE, code=new)) == ()

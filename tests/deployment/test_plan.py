@@ -184,11 +184,11 @@ def test_other_code_restarts_what_runs_it_and_names_the_file() -> None:
     assert added.process is Process.RESTARTS
 
 
-def test_code_that_is_gone_is_told_and_restarts_nothing_that_could_not_start_again() -> None:
+def test_code_that_is_gone_is_told_before_what_runs_it_is_stopped() -> None:
     _, mm = _plan((BF, _coded("a" * 64)), (BF, replace(_coded("a" * 64), code=(File("/x.sh", "b" * 64),)))).steps
 
-    assert mm.changes == (Change("code.mm.py", "aaaaaaaa", None, restarts=False),)
-    assert (mm.action, mm.process) == (Action.CHANGE, Process.RUNS)
+    assert mm.changes == (Change("code.mm.py", "aaaaaaaa", None, restarts=True),)
+    assert (mm.action, mm.process) == (Action.CHANGE, Process.RESTARTS)
 
 
 def test_the_first_up_after_an_upgrade_that_looks_at_code_changes_nothing() -> None:
