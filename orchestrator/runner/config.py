@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.runner.errors import ConnectorRunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 SIM: Final = "sim"
 """The embedded simulator, a connector without an exchange and without cargo."""
@@ -35,6 +36,9 @@ class ConnectorConfig:
         env: variables over those of this process.
         auto_build: whether cargo is asked to bring the program up to date before a start.
         capture_output: whether its output is kept for `get_output`; otherwise it goes where this process's goes.
+        network: mainnet, testnet, demo or local, to which every URL of the file must belong; None asks only that they
+            do not disagree with each other.
+        allow_hosts: hosts of proxies and fakes, which are no exchange's.
 
     Raises:
         ConnectorRunnerError: the type is unknown, there is no such file, a value makes no sense.
@@ -51,6 +55,8 @@ class ConnectorConfig:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     auto_build: bool = True
     capture_output: bool = True
+    network: str | None = None
+    allow_hosts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         _check_name(self.connector_name)
@@ -67,6 +73,8 @@ class ConnectorConfig:
         _check_seconds("startup_timeout", self.startup_timeout, positive=True)
         _check_seconds("shutdown_timeout", self.shutdown_timeout, positive=False)
         _check_environment(dict(self.env))
+        if self.network is not None or self.allow_hosts:
+            _check_network(self.network, self.allow_hosts)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -103,6 +111,22 @@ def _check_environment(env: dict[Any, Any]) -> None:
             raise _wrong("env", f"{key!r} is not text", "give names and values as str")
         if not key or "=" in key or "\0" in key + value:
             raise _wrong("env", f"{key!r} cannot be handed to a process", "check its name, and its value for NUL bytes")
+
+
+def _check_network(network: object, allow_hosts: object) -> None:
+    from orchestrator.venue import networks, url  # noqa: PLC0415 - what an import alone need not pay
+
+    if network is not None and network not in networks.NETWORKS:
+        raise _wrong("network", f"{network!r} is unknown", f"use {', '.join(networks.NETWORKS)}")
+    if isinstance(allow_hosts, str) or not isinstance(allow_hosts, Sequence):
+        raise _wrong("allow_hosts", "is not a list", f"write [{allow_hosts!r}]")
+    for host in allow_hosts:
+        if not isinstance(host, str):
+            raise _wrong("allow_hosts", f"{host!r} is not text", "give hosts as str")
+        try:
+            url.bare_host(host)
+        except url.UrlError as error:
+            raise _wrong("allow_hosts", f"{host!r} {error.message}", f"name a host: {error.hint}") from None
 
 
 def _wrong(key: str, message: str, hint: str) -> ConnectorRunnerError:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.runner.config import ConnectorConfig
+    from orchestrator.stack.draft import Configured
     from orchestrator.stack.model import Config
+    from orchestrator.venue.networks import Boundary
 
 _SHORTEST: Final = 4
 """Characters below which a text is no key, and may stand in a log for other reasons."""
@@ -45,21 +48,23 @@ class Secrets:
         return text
 
 
-def check(path: Path, name: str, connector_type: str) -> Secrets:
-    """Return the keys in a file that a connector of this type can read; what is doubtful in it is logged.
+def check(config: ConnectorConfig) -> Secrets:
+    """Return the keys in the file of a connector that can read it; what is doubtful in it is logged.
 
     Raises ConnectorRunnerError with every mistake and its `file:line:column`, never with any of the content.
     """
-    from orchestrator.stack import config, textfile  # noqa: PLC0415 - pydantic, which an import alone need not pay
+    from orchestrator.stack import textfile  # noqa: PLC0415 - pydantic, which an import alone need not pay
+    from orchestrator.stack.config import read  # noqa: PLC0415 - likewise
 
+    path = config.config_path
     try:
-        found = config.read(path)
+        found = read(path)
     except textfile.UnreadableError as error:
         line, column = error.place
         raise ConnectorRunnerError(error.message, where=f"{path}:{line}:{column}", hint=error.hint) from None
     _refuse_references(path, found)
-    if connector_type != SIM:
-        _judge(path, name, connector_type, found)
+    if config.connector_type != SIM:
+        _judge(config, found)
     return Secrets.of(found.table)
 
 
@@ -78,17 +83,18 @@ def _refuse_references(path: Path, found: Config) -> None:
         )
 
 
-def _judge(path: Path, name: str, connector_type: str, found: Config) -> None:
+def _judge(config: ConnectorConfig, found: Config) -> None:
     from orchestrator.stack.draft import Configured, TomlFile  # noqa: PLC0415 - see above
     from orchestrator.stack.textfile import decode  # noqa: PLC0415
-    from orchestrator.venue import keys, tables  # noqa: PLC0415
+    from orchestrator.venue import check, keys  # noqa: PLC0415
 
+    name, kind, path = config.connector_name, config.connector_type, config.config_path
     configured = Configured("", found.table, TomlFile(str(path), decode(found.content or b"")))
-    faults = list(tables.check(name, connector_type, configured, None))
-    complete = not any(fault.rule == "unknown-key" for fault in faults)
-    faults += keys.check(name, connector_type, configured, complete=complete)
+    boundary = _boundary(config, configured)
+    if boundary.implied and boundary.network == "mainnet" and keys.is_keyed(found.table):
+        _log.warning('%s: its keys act on the mainnet; network="mainnet" says that this is meant', name)
     mistakes = []
-    for fault in faults:
+    for fault in check.connector(name, kind, configured, boundary, set()):
         diagnostic = fault.located()
         if isinstance(diagnostic, Diagnostic) and diagnostic.severity == "error":
             mistakes.append(diagnostic)
@@ -99,3 +105,14 @@ def _judge(path: Path, name: str, connector_type: str, found: Config) -> None:
         raise ConnectorRunnerError(
             f"{error.message} in the config", where=str(path), detail="\n".join(map(str, error.diagnostics))
         )
+
+
+def _boundary(config: ConnectorConfig, configured: Configured) -> Boundary:
+    """Return where the connector may go: what the program says, else what its URLs say of each other."""
+    from orchestrator.venue import networks, url  # noqa: PLC0415 - see above
+
+    allowed = {url.bare_host(host): index for index, host in enumerate(config.allow_hosts)}
+    if config.network is not None:
+        return networks.Boundary(config.network, allowed, "network=")
+    seen = networks.sights(config.connector_name, config.connector_type, configured)
+    return networks.implied((sight for sight in seen if isinstance(sight, networks.Sight)), allowed)

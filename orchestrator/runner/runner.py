@@ -48,7 +48,7 @@ class ConnectorRunner:
     def __init__(self, config: ConnectorConfig) -> None:
         """Look at the config file; nothing is started. Raises ConnectorRunnerError for a file that is no good."""
         self._config = config
-        self._secrets = configfile.check(config.config_path, config.connector_name, config.connector_type)
+        self._secrets = configfile.check(config)
         self._program = Program(config)
         self._lock = threading.RLock()
         self._ending = threading.RLock()
@@ -119,8 +119,7 @@ class ConnectorRunner:
                     where=self._config.connector_name,
                     hint="stop it first",
                 )
-            config = self._config
-            self._secrets = configfile.check(config.config_path, config.connector_name, config.connector_type)
+            self._secrets = configfile.check(self._config)
             self._program.require()
             self._channel = Channel(self._config.connector_name)
             self._channel.refuse_others()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.deployment.model import Kind
 from orchestrator.stack.declared import view_of
 from orchestrator.stack.model import SIM
-from orchestrator.venue import between, hosts, keys, networks, tables, url
+from orchestrator.venue import between, disguise, hosts, keys, networks, tables, url
 from orchestrator.venue.ignoring import Ignores
 from orchestrator.venue.models import MODELS
-from orchestrator.venue.networks import NETWORKS, Boundary, Sight
+from orchestrator.venue.networks import NETWORKS, Boundary, Mention, Sight
 from orchestrator.venue.remark import Remark
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def _remarks(draft: Draft, view: View) -> Iterator[Remark]:
             configured = draft.configs.get(unit.name)
             yield from _type(unit, kind)
             if configured is not None:
-                yield from _connector(unit.name, kind, configured, boundary, met)
+                yield from connector(unit.name, kind, configured, boundary, met)
+    yield from disguise.connectors(view)
     yield from between.prefixes(kinds, draft.configs)
     yield from between.ages(view, draft.data)
     yield from between.cores(view)
@@ -77,9 +78,10 @@ def _type(unit: DeclaredUnit, kind: str) -> Iterator[Remark]:
     yield Remark("unknown-type", (unit.name,), ("connectors", unit.name, "type"), message, hint)
 
 
-def _connector(
+def connector(
     name: str, kind: str, configured: Configured, boundary: Boundary | None, met: set[str]
 ) -> Iterator[Remark]:
+    """Yield what is wrong with a connector by itself; the hosts of its URLs are put into `met`."""
     faults: list[Remark] = []
     if kind in MODELS:
         faults = list(tables.check(name, kind, configured, boundary.network if boundary else None))
@@ -90,6 +92,10 @@ def _connector(
     for sight in networks.sights(name, kind, configured):
         if isinstance(sight, Remark):
             yield sight
+            continue
+        if isinstance(sight, Mention):
+            if boundary is not None:
+                yield from networks.check_mention(sight, boundary)
             continue
         met.add(sight.url.host)
         seen.append(sight)
@@ -107,7 +113,7 @@ def _allowed(value: object) -> tuple[dict[str, int], list[Remark]]:
         if not isinstance(item, str):
             continue
         try:
-            host = url.host(f"[{item}]" if ":" in item and not item.startswith("[") else item)
+            host = url.bare_host(item)
         except url.UrlError as error:
             message = f"this item {error.message}"
             wrong.append(Remark("allow-hosts", (), ("allow_hosts", index), message, f"name a host: {error.hint}"))

@@ -22,6 +22,7 @@ class Rule(NamedTuple):
 _RULES: Final = (
     Rule("unknown-type", "A connector's type is not one that hftstack knows", "warning", ignorable=True),
     Rule("misspelt-type", "A connector's type is all but one that hftstack knows", ignorable=True),
+    Rule("connector-place", "A service or a bot runs a connector, which no rule of connectors judges then"),
     Rule("url", "A URL is not one that every reader understands alike"),
     Rule("url-scheme", "A URL has the wrong scheme for what it is"),
     Rule("url-end", "A URL that paths are added to ends with a slash or a query"),

@@ -102,6 +102,11 @@ def host(text: str) -> str:
     return text
 
 
+def bare_host(text: str) -> str:
+    """Return the host `text` as `host` does; an IPv6 address may also stand without brackets. Raises UrlError."""
+    return host(f"[{text}]" if ":" in text and not text.startswith("[") else text)
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or text[0] == "0" or int(text[:6]) > _LAST_PORT:
         raise UrlError("has a port that is no number from 1 to 65535", "correct the port, or remove it with its colon")

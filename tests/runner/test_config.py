@@ -22,6 +22,7 @@ def test_only_name_type_and_file_are_required(file: Path) -> None:
     assert config.features == ("bybit",)
     assert (config.startup_timeout, config.shutdown_timeout) == (10.0, 5.0)
     assert (config.env, config.auto_build, config.capture_output) == ({}, True, True)
+    assert (config.network, config.allow_hosts) == (None, ())
 
 
 def test_named_features_take_the_place_of_the_type(file: Path) -> None:
@@ -70,6 +71,11 @@ def test_a_config_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> 
         ("startup_timeout", "10"),
         ("shutdown_timeout", -0.1),
         ("shutdown_timeout", float("inf")),
+        ("network", "main"),
+        ("network", 1),
+        ("allow_hosts", "proxy.example"),
+        ("allow_hosts", ["https://proxy.example"]),
+        ("allow_hosts", [1]),
         ("env", {"A": 1}),
         ("env", {1: "A"}),
         ("env", {"A=B": "x"}),

@@ -254,6 +254,59 @@ def test_every_url_of_a_connector_of_an_unknown_type_is_judged(told: Told) -> No
     ]
 
 
+MAINNET_TEXTS = {
+    "a host": ("host", "fapi.binance.com"),
+    "a host and a port": ("ws_host", "fstream.binance.com:443"),
+    "a host and a path": ("endpoint", "fstream.binance.com/ws"),
+    "a host in capital letters": ("host", "FAPI.Binance.com"),
+    "a host with a dot at its end": ("host", "fapi.binance.com."),
+    "a domain that hosts are made of": ("domain", "bybit.com"),
+    "a host that the table lacks": ("host", "fapi9.binance.com"),
+    "a host in a list": ("hosts", ["testnet.binancefuture.com", "api.bybit.com"]),
+    "a host among words": ("args", "--rest fapi.binance.com --fast"),
+    "a host for a key": ("weights", {"fapi.binance.com": 1}),
+    "a host in the path of a proxy": ("url", "https://proxy.example/fapi.binance.com/v1"),
+    "a host in the query of a proxy": ("url", "https://proxy.example/?to=https%3A%2F%2Ffapi.binance.com"),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), MAINNET_TEXTS.values(), ids=MAINNET_TEXTS)
+@pytest.mark.parametrize("network", ["testnet", "demo", "local"])
+def test_an_exchange_s_host_is_judged_wherever_a_connector_of_an_unknown_type_names_it(
+    told: Told, key: str, value: object, network: str
+) -> None:
+    allowed = ["proxy.example"] if key == "url" else []
+    unit = {"type": "okx", "config": {key: value}, "ignore": {"unknown-type": "a fork's"}}
+    stack = {"allow_hosts": allowed, "connectors": {"c": unit}}
+
+    found = told(json.dumps({"network": network, **stack}))
+    at_home = told(json.dumps({"network": "mainnet", **stack}))
+
+    assert {(m.rule, m.severity) for m in found} == {("network-mismatch", "error")}
+    assert all(m.pointer.startswith(f"/connectors/c/config/{key}") for m in found)
+    assert [m.rule for m in at_home] == (["network-mismatch"] if key == "hosts" else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["testnet.binancefuture.com", "see fstream.binancefuture.com:443/ws", "fapi.binance.com.example", "a.b", "binance"],
+)
+def test_other_texts_of_a_connector_of_an_unknown_type_are_its_own(told: Told, text: str) -> None:
+    unit = {"type": "okx", "config": {"text": text}, "ignore": {"unknown-type": "a fork's"}}
+
+    assert told(json.dumps({"network": "testnet", "connectors": {"c": unit}})) == ()
+
+
+def test_a_proxy_to_mainnet_is_mainnet(judge: Judge) -> None:
+    top = {"allow_hosts": ["proxy.example"]}
+    url = {"api_url": "https://proxy.example/fapi.binance.com"}
+
+    found = judge("binancefutures", url, top=top)
+
+    assert rules(found) == ["/connectors/c/config/api_url [network-mismatch]"]
+    assert judge("binancefutures", {"api_url": "https://proxy.example/testnet.binancefuture.com"}, top=top) == ()
+
+
 @pytest.mark.parametrize("host", ["Proxy.example", "https://proxy.example", "proxy.example:443", "a b", "", "::g", "*"])
 def test_allow_hosts_holds_hosts_and_nothing_else(judge: Judge, host: str) -> None:
     (mistake,) = judge("binancefutures", top={"allow_hosts": [host]})
