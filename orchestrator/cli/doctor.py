@@ -70,7 +70,7 @@ def _case(wanted: str | None) -> Case:
     """Return what is to be judged: the stack of a file, else the one that is deployed, else the machine alone."""
     from orchestrator import venue  # noqa: PLC0415 - 200 ms that help and completion need not pay
     from orchestrator.deployment.model import Deployment  # noqa: PLC0415
-    from orchestrator.doctor.finding import Case  # noqa: PLC0415
+    from orchestrator.doctor.finding import Case, sharing  # noqa: PLC0415
     from orchestrator.doctor.sketch import sketch  # noqa: PLC0415
     from orchestrator.observe.unsupervised import living  # noqa: PLC0415
     from orchestrator.resolve import build_request, vault  # noqa: PLC0415
@@ -93,6 +93,7 @@ def _case(wanted: str | None) -> Case:
         build=build_request(stack, home=home),
         secrets={name: stack.secrets[name] for name in vault.needed(stack)},
         remarks=stack.warnings,
+        sharing=sharing(stack),
     )
 
 

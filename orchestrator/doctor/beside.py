@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment.model import Kind
@@ -13,18 +15,22 @@ from orchestrator.supervise import records
 from orchestrator.venue import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.deployment.homes import StackHome
-    from orchestrator.deployment.model import Deployment
+    from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.doctor.finding import Case
 
 
 def others(case: Case) -> Iterator[Finding]:
-    """Judge channels, their settings and cores against the stacks that run."""
+    """Judge channels, their settings, accounts and cores against the stacks that run."""
     if case.home is None:
         return
-    for clash in beside.clashes(case.deployment, _running(case.home)):
+
+    def table(spec: UnitSpec) -> Mapping[str, object] | None:
+        return _table(case, spec)
+
+    for clash in beside.clashes(case.deployment, _running(case.home), table=table, sharing=case.sharing):
         spec = case.deployment.unit(clash.unit)
         if spec.kind is Kind.BOT and not spec.argv:
             continue  # a sketch, which does not know the channel's settings yet
@@ -41,3 +47,15 @@ def _running(home: StackHome) -> Iterator[Deployment]:
                 deployment = records.read_deployment(other.deployment)
         if deployment is not None:
             yield deployment
+
+
+def _table(case: Case, spec: UnitSpec) -> Mapping[str, object] | None:
+    """Return a connector's config as it is deployed, or is about to be; None where it cannot be read."""
+    if not spec.files:
+        return None
+    path = spec.files[0].path
+    content = None if case.configs is None else case.configs.kept(path)
+    try:
+        return tomllib.loads((Path(path).read_bytes() if content is None else content).decode())
+    except (OSError, ValueError):
+        return None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
     from orchestrator.errors import Diagnostic
+    from orchestrator.resolve.configs import Configs
+    from orchestrator.stack.model import Stack
     from orchestrator.stack.parts import Secret
 
 
@@ -68,7 +70,8 @@ class Case:
 
     `running` maps the stack's units that run already to their pid; `supervisor` is the pid of its supervisor. `home` is
     None where no stack is meant; `build` is what cargo would be asked for, None where nothing needs it;
-    `secrets` are the sources of those that a start needs; `remarks` are what the rules warn of in its file.
+    `secrets` are the sources of those that a start needs; `remarks` are what the rules warn of in its file. `configs`
+    are those that are not written yet; `sharing` are the units with a reason to share an order prefix.
     """
 
     deployment: Deployment
@@ -80,6 +83,13 @@ class Case:
     build: BuildRequest | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     remarks: tuple[Diagnostic, ...] = ()
+    configs: Configs | None = None
+    sharing: frozenset[str] = frozenset()
+
+
+def sharing(stack: Stack) -> frozenset[str]:
+    """Return the units that the stack file gives a reason to share an order prefix."""
+    return frozenset(name for _, name, unit in stack.units() if "shared-prefix" in unit.ignore)
 
 
 def ok(message: str, where: str | None = None) -> Finding:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment
+    from orchestrator.resolve.configs import Configs
 
 
 def check(
@@ -22,17 +23,20 @@ def check(
     *,
     environ: Mapping[str, str],
     until_logout: bool = False,
+    configs: Configs | None = None,
+    sharing: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
     """Return warnings. `running` maps the stack's units that run already to their pid.
 
-    `until_logout`: the channels need not survive this user's logout.
+    `until_logout`: the channels need not survive this user's logout. `configs` and `sharing` are those of a `Case`.
 
-    Raises RefusedError where a start would fail or harm: a channel that somebody else or another stack holds, an
-    iceoryx2 directory of another user, cores that do not exist, priorities and limits that are not granted, a timer
-    slack that could not be undone to stop the unit, a bot that would never meet its connector, shared memory that a
-    logout deletes; and ChannelConfigError for an iceoryx2 configuration that a bot could not use.
+    Raises RefusedError where a start would fail or harm: a channel that somebody else or another stack holds, an order
+    prefix that another stack has on the same account, an iceoryx2 directory of another user, cores that do not exist,
+    priorities and limits that are not granted, a timer slack that could not be undone to stop the unit, a bot that
+    would never meet its connector, shared memory that a logout deletes; and ChannelConfigError for an iceoryx2
+    configuration that a bot could not use.
     """
-    case = Case(deployment, home, environ, running)
+    case = Case(deployment, home, environ, running, configs=configs, sharing=sharing)
     refused: list[RefusedError] = []
     taken: set[str | None] = set()
     warnings = []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment import lockfile
+from orchestrator.doctor.finding import sharing
 from orchestrator.doctor.preflight import check
 from orchestrator.engine import attribution
 from orchestrator.engine.answering import refuse_mute
@@ -108,7 +110,10 @@ def prepare(
     configs = Configs(home.configs)
     scope = scope_of(stack, home, only)
     deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs, scope=scope)
-    warnings = _preflight(deployment, home, environ, until_logout=until_logout)
+    preflight = partial(
+        check, deployment, home, environ=environ, until_logout=until_logout, configs=configs, sharing=sharing(stack)
+    )
+    warnings = _preflight(preflight, home)
     return Preparation(stack, home, binaries, deployment, configs, warnings, by.result())
 
 
@@ -140,14 +145,12 @@ def _built(stack: Stack, home: StackHome, build: Callable[[BuildRequest], BuildR
     return None if request is None else build(request)
 
 
-def _preflight(
-    deployment: Deployment, home: StackHome, environ: Mapping[str, str], *, until_logout: bool
-) -> tuple[str, ...]:
+def _preflight(preflight: Callable[[Mapping[str, int]], tuple[str, ...]], home: StackHome) -> tuple[str, ...]:
     """Return the warnings for this machine. A unit that is restarted meanwhile is no stranger on its own channel."""
     running = living(home)
     while True:
         try:
-            return check(deployment, home, running, environ=environ, until_logout=until_logout)
+            return preflight(running)
         except RefusedError:
             before, running = running, living(home)
             if before == running:

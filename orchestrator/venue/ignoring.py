@@ -6,7 +6,7 @@ A reason belongs to a unit, not to the stack: the next unit that breaks the same
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.venue.remark import Remark
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.stack.declared import View
+
+_BESIDE: Final = frozenset({"shared-prefix"})
+"""Rules that also hold between this stack and others on a machine: whether a reason is needed shows only there."""
 
 
 class Ignores:
@@ -59,6 +62,6 @@ class Ignores:
                 yield Remark("ignore", (unit,), place, message, hint, on_key=True)
             elif not reason.strip():
                 yield Remark("ignore", (unit,), place, "this gives no reason", "say why in a few words")
-            elif (unit, name) not in self._used:
+            elif (unit, name) not in self._used and name not in _BESIDE:
                 message = "the unit does not break this rule"
                 yield Remark("ignore-unused", (unit,), place, message, "remove it", on_key=True)

@@ -13,6 +13,8 @@ from orchestrator.deployment.homes import Home
 from orchestrator.deployment.model import Channel, Deployment, File, Kind, Level, Resources, UnitSpec
 from orchestrator.doctor.preflight import check
 from orchestrator.errors import RefusedError
+from orchestrator.resolve.configs import Configs
+from orchestrator.supervise import lock, records
 from tests.children import until
 
 if TYPE_CHECKING:
@@ -144,3 +146,41 @@ def test_all_that_hinders_a_start_is_told_at_once(home: Path, memory: Path) -> N
     assert told[1] == "bf: cpus 4095 are not available here"
     assert told[2].startswith("    available: ")
     assert told[3] == "by: cpus 4094 are not available here"
+
+
+@pytest.mark.parametrize(("prefix", "reason"), [("mm-1", False), ("mm-1", True), ("nn-", False)])
+def test_an_order_prefix_of_another_stack_that_runs_is_refused_before_the_config_is_written(
+    home: Path,
+    memory: Path,
+    prefix: str,
+    reason: bool,  # noqa: FBT001 - a column
+) -> None:
+    base = Home(memory / "state", memory / "run", os.geteuid())
+    table = {"api_key": "K3yOfBoth", "secret": "S"}
+    old, new = base.stack("old"), base.stack("prod")
+    old.prepare()
+    written, planned = Configs(old.configs), Configs(new.configs)
+    theirs = _connector("bx", home, files=(written.table("bx", {**table, "order_prefix": "mm-"}),))
+    written.write()
+    running = Deployment(stack="old", file="/srv/old.yaml", network="testnet", units=(theirs,))
+    records.replace_file(old.deployment, records.seal(running), durable=False)
+    ours = _connector("bf", home, files=(planned.table("bf", {**table, "order_prefix": prefix}),))
+    deployment = Deployment(stack="prod", file="/srv/prod.yaml", network="testnet", units=(ours,))
+    sharing = frozenset({"bf"} if reason else ())
+
+    def judged() -> tuple[str, ...]:
+        return check(deployment, new, {}, environ={}, configs=planned, sharing=sharing)
+
+    assert judged() == ()  # nothing of the other one runs
+    held = lock.acquire(old.lock)
+    assert held is not None
+    try:
+        if prefix == "mm-1" and not reason:
+            with pytest.raises(RefusedError, match="overlaps that of bx in stack old, which runs") as caught:
+                judged()
+            assert caught.value.where == "bf"
+            assert "K3yOfBoth" not in str(caught.value)
+        else:
+            assert judged() == ()
+    finally:
+        os.close(held)

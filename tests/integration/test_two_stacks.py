@@ -65,3 +65,34 @@ def test_the_damaged_record_of_another_stack_hinders_nobody(machine: Machine) ->
     assert machine.hftstack("down", second).code == 0
     record.write_bytes(kept)
     machine.down()
+
+
+def _keyed(binaries: Path, name: str, prefix: str, port: int) -> dict[str, object]:
+    config = {
+        "stream_url": f"ws://127.0.0.1:{port}/ws",
+        "api_url": f"http://127.0.0.1:{port}",
+        "order_prefix": prefix,
+        "api_key": "${secret:key}",
+        "secret": "${secret:key}",
+    }
+    unit = {"type": "binancefutures", "config": config, "health": {"startup": "1s"}}
+    return {
+        "source": {"path": str(binaries.parent.parent)},
+        "secrets": {"key": {"command": ["echo", "K3yOfBoth"]}},
+        "connectors": {name: unit},
+    }
+
+
+def test_an_account_of_a_running_stack_with_an_order_prefix_that_overlaps_is_refused(
+    machine: Machine, paper_binaries: Path, free_port: int
+) -> None:
+    machine.write(_keyed(paper_binaries, "bf", "mm-", free_port))
+    machine.hftstack("up", machine.file)  # its exchange is away
+    second = _second(machine, **_keyed(paper_binaries, "bx", "mm-1", free_port))
+
+    done = machine.hftstack("up", second)
+
+    assert done.code == 7, done.said
+    assert "bx: the order prefix overlaps that of bf in stack s, which runs, on the same account" in done.err
+    assert "K3yOfBoth" not in done.said
+    machine.down()

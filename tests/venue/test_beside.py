@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -73,3 +74,50 @@ def test_a_core_of_a_stack_that_runs_is_a_warning() -> None:
     (clash,) = found(stack("new", pinned(bot("mm"), 3, 4)), stack("old", pinned(service("s"), 2, 3)))
 
     assert (clash.unit, clash.message, clash.refuses) == ("mm", "core 3 is that of s in stack old too", False)
+
+
+def keyed(
+    name: str, prefix: str | None, *, kind: str = "binancefutures", key: str = "K", signed: bool = True
+) -> UnitSpec:
+    """Return a connector whose table stands in the path of its config, as it does nowhere else."""
+    table = {"api_key": key, "secret": "S" if signed else "", **({} if prefix is None else {"order_prefix": prefix})}
+    return replace(connector(name), type=kind, files=(File(json.dumps(table), "cc"),))
+
+
+def overlapping(mine: UnitSpec, theirs: UnitSpec, *, sharing: tuple[str, ...] = ()) -> list[Clash]:
+    new, old = stack("new", mine), stack("old", service("other"), theirs)
+    return list(clashes(new, [old], table=lambda unit: json.loads(unit.files[0].path), sharing=sharing))
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [("mm-", "mm-"), ("mm", "mm-"), ("mm-1", "mm-"), ("", "mm-"), (None, None)]
+)
+def test_an_order_prefix_of_a_stack_that_runs_is_refused_on_the_same_account(
+    mine: str | None, theirs: str | None
+) -> None:
+    (clash,) = overlapping(keyed("bf", mine), keyed("bx", theirs))
+
+    assert (clash.unit, clash.refuses) == ("bf", True)
+    assert "that of bx in stack old, which runs" in clash.message
+    assert overlapping(keyed("bf", mine), keyed("bx", theirs), sharing=("bf",)) == []
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        keyed("bx", "nn-"),
+        keyed("bx", "mm-", key="L"),
+        keyed("bx", "mm-", kind="binancespot"),
+        keyed("bx", "mm-", signed=False),
+        replace(keyed("bx", "mm-"), external=True),
+    ],
+    ids=["another prefix", "another account", "another exchange", "no account", "started by hand"],
+)
+def test_other_prefixes_are_nobody_s_business(theirs: UnitSpec) -> None:
+    assert overlapping(keyed("bf", "mm-"), theirs) == []
+
+
+def test_a_config_that_cannot_be_read_hinders_nobody() -> None:
+    new, old = stack("new", keyed("bf", "mm-")), stack("old", keyed("bx", "mm-"))
+
+    assert list(clashes(new, [old], table=lambda _: None)) == []

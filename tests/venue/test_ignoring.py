@@ -76,3 +76,7 @@ def test_a_reason_takes_no_variables(told: Told) -> None:
     found = told(CORES.format(a="", b=", ignore: {shared-core: '${WHY}'}"), {"WHY": ""})
 
     assert "interpolation-forbidden" in {mistake.rule for mistake in found}
+
+
+def test_a_reason_to_share_a_prefix_may_be_for_another_stack(told: Told) -> None:
+    assert told("network: local\nconnectors: {a: {type: sim, ignore: {shared-prefix: one desk}}}\n") == ()
