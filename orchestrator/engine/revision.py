@@ -96,6 +96,25 @@ class Revision:
         inside = self._inside(path)
         return path.is_file() if inside is None else self._object(inside)[0] == "blob"
 
+    def holds(self, path: Path, content: bytes) -> bool:
+        """Tell whether a file of the repository has this content, after what git does to one that it takes in."""
+        inside = self._inside(path)
+        if inside is None:
+            return False
+        kind, committed = self._object(inside)
+        if kind != "blob" or committed == content:
+            return kind == "blob"
+        taken_in = subprocess.run(
+            [self._git[0], "-C", self._root, "hash-object", "--stdin", "--path", inside],
+            input=content,
+            env=self._env,
+            capture_output=True,
+            check=False,
+        )
+        return taken_in.returncode == 0 and taken_in.stdout.decode().strip() == self._ask(
+            "rev-parse", "--verify", f"{self.commit}:{inside}"
+        )
+
     def has_folder(self, path: Path) -> bool:
         """Tell whether there is a folder; one outside of the repository is another machine's."""
         inside = self._inside(path)

@@ -79,11 +79,15 @@ class Source(Part):
 
 
 class Require(Part):
-    """What must hold of the repository that the stack file lies in, before `up` touches anything: else it refuses."""
+    """What must hold of the repository that the stack file lies in, before `up` touches anything: else it refuses.
+
+    What the file required when it was committed holds too, whatever it says now.
+    """
 
     git_clean: bool = Field(
         default=False,
-        description="Whether everything must be committed: no tracked file changed, every file of the stack tracked.",
+        description="Whether everything must be committed: no tracked file changed, and every file of the stack as the "
+        "last commit of its own repository has it.",
         examples=[True],
     )
     branch: Annotated[str, Field(min_length=1)] | None = Field(

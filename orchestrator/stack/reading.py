@@ -18,6 +18,7 @@ from orchestrator.stack.document import SECTIONS, Finding, printable, quote
 from orchestrator.stack.draft import Draft
 from orchestrator.stack.garbage import uncollected
 from orchestrator.stack.model import Stack
+from orchestrator.stack.parts import Require
 from orchestrator.stack.scalars import is_name
 
 if TYPE_CHECKING:
@@ -182,6 +183,24 @@ def document_at(path: Path) -> Document:
         StackError: there is no document to be had.
     """
     return _document(path, {}, textfile.Disk())
+
+
+def required(path: Path, environ: Mapping[str, str], files: textfile.Files) -> Require | None:
+    """Return what a stack file requires of its repository, however wrong it is otherwise; None where it says nothing.
+
+    `files` is where it is read, with what it extends.
+    """
+    try:
+        data = _document(path, {}, files).data
+    except StackError:
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("require"), dict):
+        return None
+    found, _, _ = interpolation.interpolate({"require": data["require"]}, environ)
+    try:
+        return Require.model_validate(found["require"])
+    except ValidationError:
+        return None
 
 
 def _document(path: Path, contents: dict[Path, bytes], files: textfile.Files) -> Document:
