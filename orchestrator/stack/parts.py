@@ -422,5 +422,8 @@ class Ready(Part):
     tcp: TcpEndpoint | None = Field(None, description="This address answers.", examples=["127.0.0.1:3128"])
     execute: Command | None = Field(None, alias="exec", description="This program exits 0.", examples=[["pg_isready"]])
     log: RegularExpression | None = Field(
-        None, description="A line of the service's output matches this regular expression.", examples=["listening on"]
+        None,
+        description="A line of the service's output, of which the first 2048 characters count, matches this regular "
+        "expression within 10 ms.",
+        examples=["listening on"],
     )

@@ -57,7 +57,7 @@ RULES: Final = {
     "key-without-colon": "An item of a table has no colon with a space after it.",
     "leading-zero": "A number begins with a zero, which readers of YAML understand differently.",
     "limit": "A resource limit is neither a number nor unlimited.",
-    "log-pattern": "A ready check's pattern is not a regular expression.",
+    "log-pattern": "A ready check's pattern is not a regular expression, or a very long one.",
     "logs-keep": "A unit's output is kept in less room than two archives need.",
     "missing-key": "A key that is needed is missing.",
     "name": "The stack or a unit has a name that is none.",

@@ -31,6 +31,8 @@ _CARGO_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SCHEDULER: Final = re.compile(r"(fifo|rr):([1-9][0-9]?)|(other|batch|idle)")
 _TCP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
 _LAST_PORT: Final = 65535
+_MOST_PATTERN: Final = 1024
+"""Characters of a regular expression, which takes the longer to be compiled the longer it is."""
 _WINDOW: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) UTC")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY: Final = 86_400
@@ -175,6 +177,10 @@ def _program(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _regular_expression(value: object) -> str:
     text = _text(value)
+    if len(text) > _MOST_PATTERN:
+        raise fault(
+            "log-pattern", f"is longer than {_MOST_PATTERN} characters", "give a part of the line that says ready"
+        )
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError):
@@ -377,7 +383,11 @@ Command = Annotated[
     tuple[Argument, ...], Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_program)
 ]
 RegularExpression = Annotated[
-    str, PlainValidator(_regular_expression, json_schema_input_type=Annotated[str, Field(min_length=1)])
+    str,
+    PlainValidator(
+        _regular_expression,
+        json_schema_input_type=Annotated[str, Field(min_length=1, max_length=_MOST_PATTERN)],
+    ),
 ]
 TcpEndpoint = Annotated[
     Endpoint,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.supervise import archives, program
 from orchestrator.supervise.output import Output
+from orchestrator.supervise.search import Search, TooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _BETWEEN: Final = 0.02
 _TRY: Final = 1.0
 _CHUNK: Final = 1 << 16
+_REST: Final = 0.1
+"""Seconds for all else after a line on which a pattern took too long."""
 
 
 class Checks:
@@ -46,23 +49,24 @@ class Checks:
 
     async def _run(self, name: str, spec: UnitSpec, log: str, ready: Callable[[], None]) -> None:
         try:
-            await until_ready(spec, log, self._spared)
+            await until_ready(spec, log, self._spared, partial(self._note, name, "unexpected"))
         except Exception as error:  # noqa: BLE001 - a check that cannot be made is told, not lost
             self._note(name, "unexpected", f"ready check: {type(error).__name__}: {error}")
         else:
             ready()
 
 
-async def until_ready(spec: UnitSpec, log: str, spared: set[int]) -> None:
+async def until_ready(spec: UnitSpec, log: str, spared: set[int], tell: Callable[[str], None] = lambda _: None) -> None:
     """Return when the service's check holds; with no check, at once. The caller bounds the time by cancelling.
 
-    `spared` receives the pids of running checks: children that whoever reaps orphans must leave alone.
+    `spared` receives the pids of running checks: children that whoever reaps orphans must leave alone. `tell` takes
+    what the operator should know of a check that may never hold.
     """
     check = spec.ready
     if check is None:
         return
     if check.log is not None:
-        await _until_logged(check.log, log)
+        await _until_logged(check.log, log, tell)
         return
     while not await _holds(check, spec, spared):  # noqa: ASYNC110 - polls the world outside
         await asyncio.sleep(_BETWEEN)
@@ -90,23 +94,48 @@ async def _succeeds(argv: tuple[str, ...], spec: UnitSpec, spared: set[int]) -> 
         return False
 
 
-async def _until_logged(pattern: str, log: str) -> None:
+async def _until_logged(pattern: str, log: str, tell: Callable[[str], None]) -> None:
     """Search the log of this start, line by line; a line is looked at once it is complete.
 
     What was rotated is unpacked in a thread. A log of which the beginning is gone has outlived its start: whoever
     supervised the service then has waited for the line.
     """
-    wanted = re.compile(pattern)
+    lines = _Lines(pattern, tell)
     output = Output(Path(log))
     offset = 0
     while True:
         offset, chunk = await _read(output, offset)
         end = chunk.rfind(b"\n") + 1
         complete = chunk[:end] if end or len(chunk) < _CHUNK else chunk
-        if output.aged or output.lost or any(map(wanted.search, complete.decode(errors="replace").splitlines())):
+        if output.aged or output.lost or await lines.hold(complete.decode(errors="replace")):
             return
         offset -= len(chunk) - len(complete)
         await asyncio.sleep(0 if complete else _BETWEEN)
+
+
+class _Lines:
+    """Lines that are searched; one on which the pattern takes too long does not match, and that is told once."""
+
+    def __init__(self, pattern: str, tell: Callable[[str], None]) -> None:
+        self._search = Search(pattern)
+        self._tell = tell
+        self._told = False
+
+    async def hold(self, text: str) -> bool:
+        """Tell whether one of the lines matches."""
+        for line in text.splitlines():
+            try:
+                if self._search.finds(line):
+                    return True
+            except TooLongError:
+                if not self._told:
+                    self._tell(
+                        "ready check: its pattern took too long on a line, which counts as one that does not match; "
+                        "write it without repetition within or beside repetition, such as (a+)+ and .*a.*"
+                    )
+                self._told = True
+                await asyncio.sleep(_REST)
+        return False
 
 
 async def _read(output: Output, offset: int) -> tuple[int, bytes]:

@@ -329,6 +329,10 @@ MISTAKES = {
         HEAD + "services: {s: {command: [x], ready: {log: '['}}}",
         ["2:43 /services/s/ready/log [log-pattern]"],
     ),
+    "a regular expression that no person wrote": (
+        HEAD + f"services: {{s: {{command: [x], ready: {{log: {'x' * 1025}}}}}}}",
+        ["2:43 /services/s/ready/log [log-pattern]"],
+    ),
     "a port that is none": (
         HEAD + "services: {s: {command: [x], ready: {tcp: 'host:70000'}}}",
         ["2:43 /services/s/ready/tcp [address]"],

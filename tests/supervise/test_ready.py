@@ -36,6 +36,8 @@ def _reach(check: ReadyCheck | None, log: Path, then: Callable[[], None] | None 
         reached = waiting.done()
         waiting.cancel()
         await asyncio.wait([waiting])
+        if reached:
+            waiting.result()
         return reached
 
     before = set(children())
@@ -123,3 +125,63 @@ def test_a_log_whose_beginning_is_gone_has_outlived_its_start(tmp_path: Path) ->
     assert list(rotation.rotate(log, most=2000))
     archives.remove(tmp_path, archives.of_log(log)[0], early=False)
     assert _reach(ReadyCheck(log="^open$"), log)
+
+
+HOSTILE = {
+    "a long line": (r".*listening on .*|^open$", "l" * 60_000),
+    "nested repetition": (r"(a+)+$|^open$", "a" * 40 + "b"),
+    "repetition beside repetition": (r".*a.*a.*a.*b|^open$", "a" * 3000),
+    "a reference to a group": (r"(.*)(.*)\1\2b|^open$", "a" * 3000),
+}
+
+
+@pytest.mark.parametrize(("pattern", "line"), HOSTILE.values(), ids=HOSTILE)
+def test_a_pattern_that_would_search_for_ever_is_given_up_on_a_line_and_not_on_the_next(
+    log: Path, pattern: str, line: str
+) -> None:
+    log.write_text(f"{line}\nopen\n")
+    assert _reach(ReadyCheck(log=pattern), log)
+
+
+def test_patterns_that_would_search_for_ever_hold_up_nobody_and_are_told_once_each(log: Path) -> None:
+    pattern, line = HOSTILE["nested repetition"]
+    spec = replace(service("p"), ready=ReadyCheck(log=pattern))
+    told: list[str] = []
+
+    async def run() -> None:
+        checks = [asyncio.ensure_future(until_ready(spec, str(log), set(), told.append)) for _ in range(2)]
+        while len(told) < len(checks):  # noqa: ASYNC110 - polls the world outside
+            await asyncio.sleep(0.01)
+        for _ in range(5):
+            with log.open("a") as file:
+                file.write(f"{line}\n")
+            await asyncio.sleep(0.01)
+        assert not any(check.done() for check in checks)
+        with log.open("a") as file:
+            file.write("open\n")
+        await asyncio.gather(*checks)
+
+    log.write_text(f"{line}\n")
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert len(told) == 2
+    assert "its pattern took too long" in told[0]
+
+
+def test_the_beginning_of_a_line_is_searched(log: Path) -> None:
+    log.write_text(f"{'x' * 3000} listening\n{'x' * 1900} listening on 80 {'x' * 60_000}\n")
+
+    assert _reach(ReadyCheck(log=r"listening on \d+"), log)
+    assert not _holds_at_once(log, r"listening$")
+
+
+def _holds_at_once(log: Path, pattern: str) -> bool:
+    spec = replace(service("p"), ready=ReadyCheck(log=pattern))
+
+    async def run() -> bool:
+        waiting = asyncio.ensure_future(until_ready(spec, str(log), set()))
+        await asyncio.wait([waiting], timeout=0.5)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return not waiting.cancelled()
+
+    return asyncio.run(run())
