@@ -35,18 +35,25 @@ def connectors(view: View) -> Iterator[Remark]:
 
 def _place(unit: DeclaredUnit) -> tuple[str | int, ...] | None:
     """Return where in the unit a connector is named; None when it runs something else."""
-    if unit.data.get("package") == _PROGRAM and unit.data.get("bin", _PROGRAM) == _PROGRAM:
+    package, binary = unit.data.get("package"), unit.data.get("bin", unit.data.get("package"))
+    if package == binary == _PROGRAM:
         return ("package",)
-    command = unit.data.get("command")
-    words = [
-        (index, word)
-        for index, text in enumerate(command if isinstance(command, list) else ())
-        if isinstance(text, str)
-        for word in text.split()
-    ]
+    if binary == _PROGRAM and _types(_words(unit.data.get("args"))):
+        return ("bin",)
+    words = _words(unit.data.get("command"))
     for at, (index, word) in enumerate(words):
-        if word.rpartition("/")[2] == _PROGRAM:
-            arguments = (later for _, later in words[at + 1 :] if not later.startswith("-"))
-            if next(islice(arguments, 1, None), None) in MODELS:
-                return ("command", index)
+        if word.rpartition("/")[2] == _PROGRAM and _types(words[at + 1 :]):
+            return ("command", index)
     return None
+
+
+def _words(arguments: object) -> list[tuple[int, str]]:
+    """Return the words of a command, each with the index of the argument that it is in, which may be a shell's line."""
+    texts = enumerate(arguments if isinstance(arguments, list) else ())
+    return [(index, word) for index, text in texts if isinstance(text, str) for word in text.split()]
+
+
+def _types(arguments: list[tuple[int, str]]) -> bool:
+    """Tell whether these are a connector's arguments, NAME TYPE CONFIG, with a type that is known."""
+    given = (word for _, word in arguments if not word.startswith("-"))
+    return next(islice(given, 1, None), None) in MODELS

@@ -25,6 +25,7 @@ def declared(section: str, unit: Mapping[str, object]) -> str:
     [
         ({"package": "connector", "args": ARGUMENTS}, "package"),
         ({"package": "connector", "bin": "connector"}, "package"),
+        ({"package": "fork", "bin": "connector", "args": ARGUMENTS}, "bin"),
         ({"command": ["target/release/connector", *ARGUMENTS]}, "command/0"),
         ({"command": ["taskset", "-c", "3", "/opt/hft/connector", *ARGUMENTS]}, "command/3"),
         ({"command": ["cargo", "run", "--bin", "connector", "--release", "--", *ARGUMENTS]}, "command/3"),
@@ -45,6 +46,7 @@ def test_a_connector_belongs_where_its_urls_are_judged(
     [
         {"package": "exchange", "args": ARGUMENTS},
         {"package": "connector", "bin": "recorder", "args": ["bf"]},
+        {"package": "fork", "bin": "connector", "args": ["bf"]},
         {"command": ["python", "bots/mm.py", "--connector", "bf", "binancefutures"]},
         {"command": ["mm", "connector", "binancefutures", "mm.toml"]},
         {"command": ["./connector"]},
