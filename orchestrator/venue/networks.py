@@ -138,16 +138,22 @@ def implied(seen: Iterable[Sight], allowed: Mapping[str, int]) -> Boundary:
     """
     said: dict[str, str] = {}
     for sight in seen:
-        known = HOSTS.get(sight.url.host)
-        if known is not None:
-            said.setdefault(known.network, str(sight.key))
-        elif exchange_domain(sight.url.host) is not None:
-            said.setdefault("mainnet", str(sight.key))
-        elif url.is_loopback(sight.url.host):
-            said.setdefault("local", str(sight.key))
+        network = _network_of(sight.url.host)
+        if network is not None:
+            said.setdefault(network, str(sight.key))
     exchange = [network for network in said if network != "local"]
     network = "demo" if "demo" in exchange else next(iter(exchange), "local")
     return Boundary(network, allowed, said.get(network, ""), implied=True)
+
+
+def _network_of(host: str) -> str | None:
+    """Return the network that a host belongs to, None where nothing is known of it."""
+    known = HOSTS.get(host)
+    if known is not None:
+        return known.network
+    if exchange_domain(host) is not None:
+        return "mainnet"
+    return "local" if url.is_loopback(host) else None
 
 
 def check(sight: Sight, boundary: Boundary) -> Iterator[Remark]:
