@@ -45,6 +45,8 @@ def _unmet(
     stack: Stack, required: Require, committed: Committed, environ: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Yield what is not as it must be, and what to do about it."""
+    if required.locked and not (stack.require is not None and stack.require.locked):
+        yield "the stack does not require its lock any more", "put `locked: true` back, or commit that it is gone"
     if not (required.git_clean or required.branch or required.signed):
         return
     folder = stack.file.resolve().parent

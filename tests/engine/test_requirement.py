@@ -216,3 +216,12 @@ def test_a_file_that_was_never_committed_is_held_to_what_it_says_itself(tmp_path
     other.write_text("version: 1\nnetwork: local\nservices: {a: {command: [sleep, '1']}}\n", encoding="utf-8")
 
     refuse_unmet(load(other, os.environ), os.environ)
+
+
+def test_that_a_lock_is_required_does_not_go_with_an_edit_either(tmp_path: Path) -> None:
+    refuse_unmet(_repository(tmp_path, "locked: true"), os.environ)
+    refuse_unmet(_stack(tmp_path, "locked: true, signed: false"), os.environ)
+
+    with pytest.raises(RefusedError, match="does not require its lock any more") as caught:
+        refuse_unmet(_stack(tmp_path, ""), os.environ)
+    assert caught.value.where == f"{tmp_path / 's.yaml'} as it was committed: /require"
