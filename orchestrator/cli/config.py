@@ -32,8 +32,9 @@ def command(file: Path, *, form: str, textconv: bool) -> None:
     """Print a stack in its canonical form: merged, in a stable order, without secrets.
 
     `extends`, anchors, `env` and `defaults` are merged into each unit; defaults of the format are left out. Values in
-    configs and environments are shown as `<redacted>`, but for URLs, what is known to be no secret, and ${VAR}
-    references. What is printed is a stack file again.
+    configs and environments are shown as `<redacted>`, but for URLs and what is known to be no secret. A text with
+    ${VAR} in it is printed as it is written, so that nothing of your environment is shown. What is printed is a stack
+    file again.
 
     With --textconv nothing but the file is read: variables, `extends` and `defaults` stay as they are, and a file that
     is no stack still gives a text. For git: `stacks/*.yaml diff=hftstack` in .gitattributes, and the last example.

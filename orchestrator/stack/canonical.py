@@ -1,21 +1,23 @@
 """A stack in its canonical form: one text for all files that mean the same, with nothing in it that may be a secret.
 
 Tables stand in one order, units and variables by name, values as the file format writes them, without what is the
-default anyway. Where values may be secrets they are replaced, but for those that are known to be none, and for
-`${VAR}`, which says where the value comes from. What is left is a stack file again.
+default anyway. Where values may be secrets they are replaced, but for those that are known to be none. What comes from
+a variable is nowhere shown: `${VAR}` says where it comes from. What is left is a stack file again.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from orchestrator.deployment.model import Kind
-from orchestrator.stack import interpolation, loader, templates
+from orchestrator.stack import inheritance, interpolation, loader
 from orchestrator.stack.document import SECTIONS, holds_secrets, key_shown
 from orchestrator.stack.model import SIM, Bot, Connector, Service, Stack
 from orchestrator.stack.parts import Secret
@@ -113,17 +115,21 @@ _Dumper.add_representer(str, _represent_text)
 
 
 class _Origin:
-    """What stands in the files, before variables were replaced and `env` was merged; and which keys are public."""
+    """What stands in the files, before variables were replaced and defaults merged; and which keys are public."""
 
     def __init__(self, document: Document, public: frozenset[str]) -> None:
+        if document.base is not None and isinstance(document.data, dict):
+            data = copy.deepcopy(document.data)
+            inheritance.anchor(data, document, folder=document.folder)
+            document = replace(document, data=data)
         self._document = document
         self.public = public
 
     def at(self, parts: Sequence[str]) -> object:
         found = self._document.at(parts)
-        if found is None and len(parts) > _UNIT_KEY and parts[2] == "env":
-            return self._document.at(parts[2:])
-        return found
+        if found is not None or len(parts) <= _UNIT_KEY or parts[0] not in SECTIONS:
+            return found
+        return self._document.at(parts[2:] if parts[2] == "env" else ("defaults", *parts[2:]))
 
     def is_simulated(self, parts: Sequence[str]) -> bool:
         return self._document.at((*parts[:2], "type")) == SIM
@@ -177,13 +183,11 @@ def _redacted(value: object, parts: tuple[str, ...], origin: _Origin) -> object:
     if isinstance(value, list):
         return [_redacted(item, (*parts, str(index)), origin) for index, item in enumerate(value)]
     found = origin.at(parts)
-    if isinstance(found, str) and templates.OPENING in found and interpolation.refers(found):
-        return found
-    if not _may_be_secret(parts) or _is_public(value, parts, origin):
-        return value
-    if isinstance(found, str) and interpolation.refers(found):
-        return found
-    return value if value in (None, "") else REDACTED
+    written = found if isinstance(found, str) and "${" in found else None
+    shown = not _may_be_secret(parts) or _is_public(value, parts, origin)
+    if written is not None and (shown or interpolation.refers(written)):
+        return written
+    return value if shown or value in (None, "") else REDACTED
 
 
 def _may_be_secret(parts: tuple[str, ...]) -> bool:

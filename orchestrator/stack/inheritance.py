@@ -128,25 +128,29 @@ def _merged(own: object, inherited: object) -> object:
     }
 
 
-def anchor(data: dict[str, object], document: Document) -> None:
-    """Make the relative paths in `data` that stand in files which `document` extends absolute, in place."""
+def anchor(data: dict[str, object], document: Document, *, folder: Path | None = None) -> None:
+    """Make the relative paths in `data` that stand in files which `document` extends absolute, in place.
+
+    With a `folder` they become relative to that. One that begins with a variable stays: it is taken for absolute.
+    """
     if document.base is None:
         return
     for table, key, pointer in _paths(data):
         value = table[key]
         if isinstance(value, str):
-            table[key] = _anchored(value, pointer, document)
+            table[key] = _anchored(value, pointer, document, folder)
     for table, key, pointer in _programs(data):
         argv = table[key]
         if isinstance(argv, list) and argv and isinstance(argv[0], str) and "/" in argv[0]:
-            table[key] = [_anchored(argv[0], json_pointer.child(pointer, 0), document), *argv[1:]]
+            table[key] = [_anchored(argv[0], json_pointer.child(pointer, 0), document, folder), *argv[1:]]
 
 
-def _anchored(text: str, pointer: str, document: Document) -> str:
+def _anchored(text: str, pointer: str, document: Document, folder: Path | None) -> str:
     layer = document.layer(pointer)
-    if layer is document or not text or text.startswith("~") or (pointer == "/source/git" and ":" in text):
+    if layer is document or not text or text.startswith(("~", "${")) or (pointer == "/source/git" and ":" in text):
         return text
-    return os.path.normpath(layer.folder / text)
+    path = os.path.normpath(layer.folder / text)
+    return path if folder is None else os.path.relpath(path, folder)
 
 
 _Place = tuple[dict[str, object], str, str]

@@ -103,6 +103,51 @@ def test_no_secret_is_left_and_what_is_none_is_still_there(tmp_path: Path) -> No
     }
 
 
+_HIDDEN = "of-the-callers-environment"
+_SPREAD = """\
+network: testnet
+source: {path: "${V}"}
+build: {rustflags: ["${V}"]}
+notify: {command: ["./a", "${V}"]}
+secrets: {a: {file: "sub/${V}"}, b: {command: [./c, "${V}"]}}
+defaults: {hooks: {on_failed: ["./h", "${V}"]}, health: {startup: "${TIME}"}}
+connectors: {c: {type: bybit, config: {order_prefix: "${V}", api_key: "${V:-hunter2}"}, hooks: {on_halt: ["${V}"]}}}
+services: {s: {command: [x, "a${V}"], ready: {exec: [y, "${V:-none}"]}}}
+bots: {b: {command: ["${V}", "$$${V}"], cwd: "${HERE}", attached: false}, p: {package: p, args: ["${V}"]}}
+"""
+
+
+def test_what_comes_from_the_callers_environment_is_printed_as_it_was_written(tmp_path: Path) -> None:
+    environ = {"V": _HIDDEN, "TIME": "3s", "HERE": str(tmp_path / "up")}
+    text = _text(_write(tmp_path, _SPREAD), environ)
+    data = yaml.safe_load(text)
+
+    assert _HIDDEN not in text
+    assert "hunter2" not in text
+    assert data["secrets"]["a"] == {"file": "sub/${V}"}
+    assert data["bots"]["b"]["command"] == ["${V}", "$$${V}"]
+    assert data["bots"]["b"]["cwd"] == "${HERE}"
+    assert data["services"]["s"]["ready"] == {"exec": ["y", "${V:-none}"]}
+    assert data["connectors"]["c"]["hooks"] == {"on_failed": ["./h", "${V}"], "on_halt": ["${V}"]}
+    assert data["connectors"]["c"]["health"] == {"startup": "${TIME}"}
+    assert _text(_write(tmp_path, text), environ) == text
+
+
+def test_what_a_variable_gives_in_a_file_that_is_extended_leads_where_it_did(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/b").mkdir()
+    (tmp_path / "base/base.yaml").write_text(
+        "network: local\nbots: {b: {command: [x], cwd: './${V}'}, c: {command: [x], cwd: '${ROOT}'}}\n"
+        "notify: {command: ['../${V}/x']}\n"
+    )
+    environ = {"V": "b", "ROOT": str(tmp_path / "sub")}
+    text = _text(_write(tmp_path, "extends: base/base.yaml\nname: prod\n"), environ)
+    data = yaml.safe_load(text)
+
+    assert (data["bots"]["b"]["cwd"], data["bots"]["c"]["cwd"]) == ("base/${V}", "${ROOT}")
+    assert data["notify"]["command"] == ["${V}/x"]
+
+
 def test_everything_is_merged_into_the_units_and_nothing_else_is_said(tmp_path: Path) -> None:
     data = yaml.safe_load(_text(_write(tmp_path, _FULL)))
 
