@@ -11,7 +11,7 @@ from orchestrator.deployment.diff import needs_restart
 from orchestrator.deployment.model import UnitSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from orchestrator.deployment.model import Deployment
 
@@ -22,7 +22,7 @@ UNBUILT: Final = ""
 """The digest of a binary that is not there yet."""
 
 _SHOWN: Final = 8
-_APART: Final = frozenset({"argv", "code", "env", "executable", "files", "hooks", "name"})
+_APART: Final = frozenset({"argv", "code", "env", "executable", "files", "given", "hooks", "name"})
 """Fields that have a way of their own."""
 
 
@@ -52,9 +52,10 @@ class Change:
 def changes(old: UnitSpec, new: UnitSpec, shown: Shown) -> tuple[Change, ...]:
     """Return what differs, in the order of the fields."""
     restarting = set(needs_restart(old, new))
+    given = frozenset((*old.given, *new.given))
     found: list[Change] = []
     for name, ours, theirs in (
-        ("argv", _argv(old), _argv(new)),
+        ("argv", _argv(old, given, shown), _argv(new, given, shown)),
         ("executable", _executable(old), _executable(new)),
         ("code", _code(old), _code(new)),
         ("env", _variables(old, shown), _variables(new, shown)),
@@ -63,7 +64,9 @@ def changes(old: UnitSpec, new: UnitSpec, shown: Shown) -> tuple[Change, ...]:
     found.extend(_configs(old, new, shown))
     for item in fields(UnitSpec):
         if item.name not in _APART:
-            pair = (_flat(getattr(side, item.name)) for side in (old, new))
+            pair = [_flat(getattr(side, item.name)) for side in (old, new)]
+            if item.name in given:
+                pair = [{key: shown.hidden(text) for key, text in side.items()} for side in pair]
             found.extend(_between(item.name, *pair, restarts=item.name in restarting))
     hooks = [{"": shown.hidden(codec.encode(side.hooks))} for side in (old, new)]
     if old.hooks != new.hooks:
@@ -103,13 +106,17 @@ def _between(name: str, old: Mapping[str, str], new: Mapping[str, str], *, resta
     ]
 
 
-def _argv(unit: UnitSpec) -> dict[str, str]:
+def _argv(unit: UnitSpec, given: Collection[str], shown: Shown) -> dict[str, str]:
     """Return the words; a path that holds a digest stands for what the digest tells by itself."""
     known = {file.path: "(config)" for file in unit.files}
     stored = unit.executable
     if stored is not None and {stored.sha256, UNBUILT_FOLDER}.intersection(stored.path.strip("/").split("/")):
         known[stored.path] = "(binary)"
-    return {"": json.dumps([known.get(word, word) for word in unit.argv], ensure_ascii=False)}
+    words = [
+        shown.hidden(word) if f"argv.{index}" in given else known.get(word, word)
+        for index, word in enumerate(unit.argv)
+    ]
+    return {"": json.dumps(words, ensure_ascii=False)}
 
 
 def _executable(unit: UnitSpec) -> dict[str, str]:

@@ -170,7 +170,19 @@ def _spec(
         hooks=hooks.hooks(unit.hooks, unit.env),
         logs=policies.logs(unit),
         code=programs.code(unit),
+        given=_given(stack, kind, name, unit),
     )
+
+
+def _given(stack: Stack, kind: Kind, name: str, unit: Connector | Service | Bot) -> tuple[str, ...]:
+    """Return what the caller's environment has a part in; the path of a program, argv[0], is no secret."""
+    if isinstance(unit, Connector):
+        return ()
+    key, words, first = ("args", unit.args, 0) if unit.command is None else ("command", unit.command, 1)
+    places = range(first, len(words))
+    section = f"{kind}s"
+    given = [f"argv.{place + 1 - first}" for place in places if stack.is_given(section, name, key, str(place))]
+    return (*given, *(["ready"] if stack.is_given(section, name, "ready") else []))
 
 
 def _watched(stack: Stack, name: str, unit: Connector, location: Location) -> UnitSpec:

@@ -77,6 +77,9 @@ class Origin(Protocol):
     def place(self, pointer: str) -> str:
         """Return where a key stands, as file:line:column."""
 
+    def is_given(self, parts: Sequence[str]) -> bool:
+        """Tell whether the environment has a part in what `parts` lead to, a text or a table of texts."""
+
 
 Check: TypeAlias = "Callable[[Draft], Iterable[Finding | Diagnostic]]"
 """Finds what is wrong with a draft; it skips what is malformed, which is reported without it."""

@@ -209,6 +209,11 @@ def unset(pointer: str, name: str) -> Finding:
     return Finding(pointer, f"{error.message}, and its value is needed here", error.hint, error.rule)
 
 
+def is_completed(text: str) -> bool:
+    """Tell whether something in `text` is replaced."""
+    return any(match["inner"] is not None for match in _DOLLAR.finditer(text))
+
+
 def refers(text: str) -> bool:
     """Tell whether `text` is made of references alone, without defaults: nothing of it is a value."""
     return _REFERENCES.fullmatch(text) is not None

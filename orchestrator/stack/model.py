@@ -308,6 +308,10 @@ class Stack(Part):
         """Return where the key at a JSON pointer stands, as file:line:column."""
         return str(self._file) if self._origin is None else self._origin.place(pointer)
 
+    def is_given(self, *parts: str) -> bool:
+        """Tell whether the caller's environment has a part in what `parts` lead to, a text or a table of texts."""
+        return self._origin is not None and self._origin.is_given(parts)
+
     def units(self) -> Iterator[tuple[Kind, str, Connector | Service | Bot]]:
         """Yield kind, name and unit: connectors, services, bots, each in the file's order."""
         for name, connector in self.connectors.items():

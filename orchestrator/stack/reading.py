@@ -142,8 +142,16 @@ class _Mistakes:
 class _Origin:
     """The document that a stack was read from, and what judged it."""
 
-    def __init__(self, document: Document, draft: Draft, check: Check | None, contents: Mapping[Path, bytes]) -> None:
+    def __init__(
+        self,
+        document: Document,
+        draft: Draft,
+        check: Check | None,
+        contents: Mapping[Path, bytes],
+        environ: Mapping[str, str],
+    ) -> None:
         self.contents = contents
+        self._environ = environ
         self._document = document
         self._draft = draft
         self._check = check
@@ -164,6 +172,16 @@ class _Origin:
         """Return where a key stands, as file:line:column."""
         file, (line, column) = self._document.place(pointer, on_key=True)
         return f"{file}:{line}:{column}"
+
+    def is_given(self, parts: Sequence[str]) -> bool:
+        """Tell whether the environment has a part in what `parts` lead to, a text or a table of texts."""
+        return not isinstance(self._environ, interpolation.Itself) and _is_completed(self._document.at(parts))
+
+
+def _is_completed(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_is_completed, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and interpolation.is_completed(value)
 
 
 def _draft(data: Mapping[str, object], reader: Reader) -> Draft:
@@ -250,7 +268,7 @@ def load(path: Path, environ: Mapping[str, str], check: Check | None, files: tex
     mistakes.add(rules.check_merged(stack))
     if any(diagnostic.severity == "error" for diagnostic in mistakes.told):
         raise mistakes.error()
-    return _located(stack, file, reader, mistakes.diagnostics, _Origin(document, draft, check, contents))
+    return _located(stack, file, reader, mistakes.diagnostics, _Origin(document, draft, check, contents, environ))
 
 
 def _located(stack: Stack, file: Path, reader: Reader, remarks: Sequence[Diagnostic], origin: Origin) -> Stack:

@@ -66,8 +66,8 @@ TAKEN_UP: dict[str, Any] = {
     "hooks": Hooks(on_failed=HOOK),
     "logs": Logs(keep=1 << 30),
 }
-# The type is in argv and decides nothing by itself.
-SILENT: dict[str, Any] = {"type": "bybit"}
+# The type is in argv and decides nothing by itself; what is given says what of argv may be shown.
+SILENT: dict[str, Any] = {"type": "bybit", "given": ("argv.1",)}
 
 
 def stack(*units: UnitSpec) -> Deployment:

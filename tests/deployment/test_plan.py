@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.deployment import planfile
 from orchestrator.deployment.changes import Change, Shown
-from orchestrator.deployment.model import Alarm, Dependency, File, Hook, Kind, Notify, OnRestart
+from orchestrator.deployment.model import Alarm, Dependency, File, Hook, Kind, Notify, OnRestart, ReadyCheck
 from orchestrator.deployment.plan import Action, Blackout, Plan, Process, plan
 from orchestrator.errors import RefusedError, UsageError
 from tests.supervise.specs import bot, connector, deployment, external, spec
@@ -85,6 +85,25 @@ def test_variables_are_shown_by_digest_unless_they_are_known_to_be_public() -> N
         Change("env.RUST_LOG", "info", "debug", restarts=True),
         Change("env.TOKEN", None, "#hid", restarts=True),
     )
+
+
+def test_words_that_the_environment_gave_are_shown_by_digest_on_both_sides() -> None:
+    old = replace(MM, argv=("/bin/mm", "hunter2", "--size", "1"), given=("argv.1",))
+    new = replace(MM, argv=("/bin/mm", "--token", "hunter3", "2"), given=("argv.2",))
+    step = _plan((BF, old), (BF, new)).steps[1]
+    same = _plan((BF, old), (BF, replace(old, given=()))).steps[1]
+
+    argv = [('["/bin/mm", "#hid", "#hid", "1"]', '["/bin/mm", "#hid", "#hid", "2"]')]
+    assert [(change.old, change.new) for change in step.changes] == argv
+    assert same.changes == ()
+
+
+def test_a_ready_check_that_the_environment_has_a_part_in_is_shown_by_digest() -> None:
+    old = replace(MM, ready=ReadyCheck(log="hunter2"), given=("ready",))
+    changes = _plan((BF, old), (BF, replace(MM, ready=None))).steps[1].changes
+
+    assert "hunter2" not in str(changes)
+    assert Change("ready.log", "#hid", None, restarts=False) in changes
 
 
 def test_what_a_running_process_can_take_up_does_not_restart_it() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import resolve
+from orchestrator import resolve, venue
 from orchestrator.build import CONNECTOR, Program
 from orchestrator.channel.location import ChannelConfigError
 from orchestrator.deployment import codec
@@ -50,6 +50,30 @@ bots:
 
 def sha256(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_a_unit_knows_which_of_its_words_the_environment_gave(desk: Desk) -> None:
+    text = """
+    services:
+      s: {command: [/bin/true, "$$x", "a${BINANCE_KEY}", "${BINANCE_KEY:-x}"], ready: {exec: [x, "${BINANCE_KEY}"]}}
+      t: {command: ["${SHELL:-/bin/true}", plain], ready: {log: ok}}
+    bots:
+      p: {package: p, args: [plain, "${BINANCE_KEY}"]}
+    """
+    deployment = desk.resolve(text, desk.built(Program("p", "p")))
+
+    s, p = deployment.unit("s"), deployment.unit("p")
+    assert (s.argv, s.given) == (("/bin/true", "$x", "ahush", "hush"), ("argv.2", "argv.3", "ready"))
+    assert (p.argv[1:], p.given) == (("plain", "hush"), ("argv.2",))
+    assert deployment.unit("t").given == ()
+
+
+def test_a_stack_that_is_read_anywhere_has_no_words_of_the_environment(desk: Desk) -> None:
+    file = desk.write("w.yaml", "network: local\nbots: {b: {command: [x, '${BINANCE_KEY}']}}\n")
+    loaded = venue.load_anywhere(file, desk.environ)
+
+    assert loaded.bots["b"].command == ("x", "${BINANCE_KEY}")
+    assert not loaded.is_given("bots", "b", "command", "1")
 
 
 def test_a_cargo_connector_runs_the_stored_binary_with_upstreams_arguments(desk: Desk) -> None:
