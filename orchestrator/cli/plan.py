@@ -86,7 +86,7 @@ def _write(plan: Plan, out: Path) -> None:
     from orchestrator.deployment import planfile  # noqa: PLC0415 - not for help
 
     try:
-        out.write_text(json.dumps(planfile.as_json(plan), indent=2) + "\n", encoding="utf-8")
+        planfile.write(out, plan)
     except OSError as error:
         raise UsageError(f"the plan cannot be written: {error.strerror}", where=str(out)) from None
     terminal.say(f"wrote {out}: hftstack up --plan {out}")

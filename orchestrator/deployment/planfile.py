@@ -1,9 +1,11 @@
-"""A plan in a file: what was reviewed, sealed, so that `up` does that or refuses. Pure but for reading the file."""
+"""A plan in a file: what was reviewed, sealed, so that `up` does that or refuses. Pure but for the file itself."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _SEAL: Final = "sealed"
 _DIGEST: Final = "digest"
+_OWN: Final = 0o600
 _AGAIN: Final = "make it again: hftstack plan --out FILE"
 
 
@@ -29,6 +32,15 @@ def as_json(plan: Plan) -> dict[str, Any]:
     """Return the object of `plan --format json`, which is a plan file too."""
     data = {**codec.plain(plan), "changes": not plan.is_empty, _DIGEST: digest(plan)}
     return {**data, _SEAL: _sealed(data)}
+
+
+def write(path: Path, plan: Plan) -> None:
+    """Put a plan into a file that nobody else may read. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWN), "w", encoding="utf-8") as file:
+        before = os.fstat(file.fileno())
+        if stat.S_ISREG(before.st_mode) and before.st_uid == os.geteuid():
+            os.fchmod(file.fileno(), _OWN)
+        file.write(json.dumps(as_json(plan), indent=2) + "\n")
 
 
 def read(path: Path) -> Plan:

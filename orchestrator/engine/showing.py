@@ -13,6 +13,7 @@ from orchestrator.deployment import digestkey
 from orchestrator.deployment.changes import Shown
 from orchestrator.deployment.model import Kind
 from orchestrator.stack.canonical import PUBLIC_ENV, is_plain_url
+from orchestrator.stack.document import key_shown
 from orchestrator.stack.interpolation import refers
 from orchestrator.stack.model import SIM
 from orchestrator.venue.models import PUBLIC
@@ -100,11 +101,16 @@ class _Tables(Mapping[str, Mapping[str, str]]):
         is_filled = known is not None and known != hashlib.sha256(content).hexdigest()
         return dict(self._shown(table, "", is_open=known is not None, is_filled=is_filled))
 
+    def _name(self, key: str) -> str:
+        """Return a key; one that is no word may be half a secret."""
+        words = key_shown((key,))
+        return words if words == key else f"{words}{self._hidden(key)}"
+
     def _shown(
         self, table: Mapping[str, object], above: str, *, is_open: bool, is_filled: bool
     ) -> Iterator[tuple[str, str]]:
         for name, value in table.items():
-            place = f"{above}{name}"
+            place = f"{above}{self._name(name)}"
             if isinstance(value, dict):
                 yield from self._shown(value, f"{place}.", is_open=is_open, is_filled=is_filled)
                 continue

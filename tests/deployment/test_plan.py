@@ -237,6 +237,19 @@ def test_a_plan_in_a_file_is_the_same_plan(tmp_path: Path) -> None:
     planfile.refuse_another(planfile.read(file), file, replace(made, notes=("a remark",)))
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_plan_file_is_for_its_owner_alone(tmp_path: Path, *, is_there: bool) -> None:
+    path = tmp_path / "a.plan"
+    if is_there:
+        path.write_text("x" * 100_000)
+        path.chmod(0o644)
+    made = _plan((BF, MM), (_config(BF, "bb"), MM))
+    planfile.write(path, made)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert planfile.read(path) == made
+
+
 def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.plan"
     file.write_text(json.dumps(planfile.as_json(_plan((BF, MM), (_config(BF, "bb"), MM)))).replace("#2222", "#1111"))

@@ -45,6 +45,15 @@ def test_of_a_connector_s_config_only_what_is_known_to_be_public_is_shown() -> N
         assert len(table[name]) == 9
 
 
+def test_a_key_that_is_no_word_is_known_by_its_digest_and_takes_no_other_s_place() -> None:
+    text = b"'api_key:hush' = 1\n'api_key:hash' = 2\nplain_key = 3\n"
+    unit = replace(connector("bf"), type="kraken", files=(File("/c/bf.toml", "f" * 64),))
+    table = shown(b"k", {"/c/bf.toml": text}.get, deployment(unit)).tables["/c/bf.toml"]
+
+    assert "hush" not in str(table)
+    assert [name.partition("#")[0] for name in table] == ["api_key…", "api_key…", "plain_key"]
+
+
 def test_of_a_simulator_s_config_all_is_shown() -> None:
     table = _table("sim", PLAIN)
 
