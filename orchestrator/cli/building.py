@@ -46,7 +46,7 @@ def _with_bar(request: BuildRequest) -> BuildResult:
 
     what = TextColumn("{task.description}")
     columns = (TextColumn("cargo"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), what)
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with terminal.drawing(sys.stderr), Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def draw(progress: Progress) -> None:

@@ -52,7 +52,7 @@ def command(
     there is never touched (exit 7). The result is valid at once: keys are references to variables, and without them
     the connectors have market data only.
     """
-    from orchestrator.stack.document import printable  # noqa: PLC0415 - likewise
+    from orchestrator.printable import printable  # noqa: PLC0415 - likewise
     from orchestrator.venue import template  # noqa: PLC0415 - pydantic is not help's business
 
     if not connectors:

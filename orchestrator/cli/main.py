@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from orchestrator.cli import terminal
 from orchestrator.cli.verb import HelpContext
 from orchestrator.errors import HftstackError, RefusedError
 
@@ -169,6 +170,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
     At once, when all is written: taking the interpreter down in order costs more than `status` itself.
     """
+    terminal.guard()
     code = run(argv)
     try:
         sys.stdout.flush()

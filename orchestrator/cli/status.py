@@ -15,6 +15,7 @@ from orchestrator.control.client import NotSupervisedError
 from orchestrator.engine import look as engine
 from orchestrator.errors import InterruptedByUserError, UsageError
 from orchestrator.observe import selection, status
+from orchestrator.printable import screened
 
 _EVERY = 1.0
 _OTHER_SCREEN = "\x1b[?1049h\x1b[?25l"
@@ -68,7 +69,8 @@ def _watch(found: dict[str, Any], form: str) -> int:
     lively = form == "text" and terminal.is_lively(sys.stdout)
     lines = _text(found, form)
     if lively:
-        sys.stdout.write(_OTHER_SCREEN)
+        with terminal.drawing(sys.stdout):
+            sys.stdout.write(_OTHER_SCREEN)
     try:
         while True:
             _draw(lines, lively=lively)
@@ -81,13 +83,17 @@ def _watch(found: dict[str, Any], form: str) -> int:
         return InterruptedByUserError.exit_code
     finally:
         if lively:
-            click.echo("\n".join([_THIS_SCREEN + lines[0], *lines[1:]]))
+            with terminal.drawing(sys.stdout):
+                sys.stdout.write(_THIS_SCREEN)
+            click.echo("\n".join(lines))
 
 
 def _draw(lines: list[str], *, lively: bool) -> None:
     if lively:
         room = (terminal.height(sys.stdout) or len(lines) + 1) - 1
-        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\r\n" for line in lines[:room]) + "\x1b[J")
+        drawn = "".join(f"{screened(line)}\x1b[K\r\n" for line in lines[:room])
+        with terminal.drawing(sys.stdout):
+            sys.stdout.write(f"\x1b[H{drawn}\x1b[J")
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()

@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TextIO
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 from orchestrator.observe.table import cut
+from orchestrator.printable import screened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Screen(io.TextIOWrapper):
+    """A stream of which nothing commands the terminal but what is meant to: the one place where that is seen to.
+
+    What units, files and records say passes through here to people, their pipes and their logs.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        """Take the place of a stream, which cannot be used any more."""
+        encoding = "utf-8" if stream.encoding.lower() in {"ascii", "us-ascii"} else stream.encoding
+        options = stream.errors, stream.line_buffering, stream.write_through
+        super().__init__(
+            stream.detach(),
+            encoding,
+            options[0],
+            line_buffering=options[1],
+            write_through=options[2],
+        )
+        self._is_free = False
+
+    def write(self, text: str) -> int:
+        """Write text; tabs, ends of lines and colours are what they are."""
+        return super().write(text if self._is_free else screened(text))
+
+    @contextmanager
+    def free(self) -> Iterator[None]:
+        """Let through whatever is written meanwhile: who draws sees to it that nothing else is."""
+        self._is_free = True
+        try:
+            yield
+        finally:
+            self._is_free = False
+
+
+def guard() -> None:
+    """Put screens before the program's own streams."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, Screen(stream))
+
+
+@contextmanager
+def drawing(stream: TextIO) -> Iterator[None]:
+    """Let what is written to `stream` command the terminal."""
+    if isinstance(stream, Screen):
+        with stream.free():
+            yield
+    else:
+        yield
 
 
 def is_lively(stream: TextIO) -> bool:
@@ -54,7 +111,8 @@ class LiveLine:
         """Show a text in place of the last one; at most the width of the terminal."""
         if self._lively:
             columns = width(sys.stderr) or 80
-            sys.stderr.write(f"\r\x1b[K{cut(text, columns - 1)}")
+            with drawing(sys.stderr):
+                sys.stderr.write(f"\r\x1b[K{cut(screened(text), columns - 1)}")
             sys.stderr.flush()
 
     def erase(self) -> None:

@@ -280,8 +280,8 @@ class UnitSpec:
     `streams` are the endpoints that `connected` is proven against. `attaches` names the connectors on whose channels a
     bot must be seen before it is ready. An `external` connector is started by hand: it is watched, never started or
     stopped, and has no argv, executable, environment or files. `code` are the files of code that `argv` names besides:
-    an interpreter's script; None where nobody looked, as in a record of format 2. `given` is what the environment of its caller
-    completed and may be a secret: `argv.INDEX` of words, and `ready`.
+    an interpreter's script; None where nobody looked, as in a record of format 2. `given` is what the
+    environment of its caller completed, and may be a secret: `argv.INDEX` of words, and `ready`.
     """
 
     name: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.observe import logs
 from orchestrator.observe.advice import advise
+from orchestrator.observe.hiding import of_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +53,8 @@ def explanations(
     told = []
     for name in blamed:
         unit = units[name]
-        words = logs.last_words(Path(unit["log"]), _LAST_LINES) if unit["log"] else []
+        hide = of_unit(specs[name]).hide
+        words = logs.last_words(Path(unit["log"]), _LAST_LINES, hide=hide) if unit["log"] else []
         told.append(explain(unit, specs[name], words, stack=stack, room=_room()))
     return told, [name for name in over if name not in blamed]
 

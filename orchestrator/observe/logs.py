@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.deployment.homes import SUPERVISOR
 from orchestrator.observe.table import cut
+from orchestrator.printable import screened
 from orchestrator.supervise import archives
 from orchestrator.supervise.output import Output
 
@@ -42,7 +43,7 @@ _NOBODY: Final[Mapping[str, Place]] = MappingProxyType({})
 
 def text(line: bytes) -> str:
     """Return a line without its colours."""
-    return _CONTROL.sub("", line.decode(errors="replace"))
+    return _plain(line.decode(errors="replace"))
 
 
 def tail(path: Path, count: int, end: int | None = None) -> list[str]:
@@ -58,7 +59,7 @@ def tail(path: Path, count: int, end: int | None = None) -> list[str]:
 
 
 def _plain(line: str) -> str:
-    return _CONTROL.sub("", line)
+    return screened(_CONTROL.sub("", line))
 
 
 def _split(data: bytes) -> list[str]:

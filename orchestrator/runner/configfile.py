@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import Diagnostic, StackError
+from orchestrator.observe.hiding import Secrets, confidential
 from orchestrator.runner.config import SIM
 from orchestrator.runner.errors import ConnectorRunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from orchestrator.runner.config import ConnectorConfig
@@ -19,33 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.stack.model import Config
     from orchestrator.venue.networks import Boundary
 
-_SHORTEST: Final = 4
-"""Characters below which a text is no key, and may stand in a log for other reasons."""
-
-_HIDDEN: Final = "[hidden]"
 _log: Final = logging.getLogger("orchestrator.runner")
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """The keys in a connector's file, to be kept out of what is shown of its output."""
-
-    values: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, table: Mapping[str, object]) -> Secrets:
-        """Return the keys in a table; each line of a key of several lines counts, for a log may hold it escaped."""
-        from orchestrator.venue.models import KEYS  # noqa: PLC0415 - pydantic, which an import alone need not pay
-
-        texts = (table.get(key) for key in KEYS)
-        lines = {line.strip() for text in texts if isinstance(text, str) for line in text.splitlines()}
-        return cls(tuple(sorted((line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True)))
-
-    def hide(self, text: str) -> str:
-        """Return the text without them."""
-        for value in self.values:
-            text = text.replace(value, _HIDDEN)
-        return text
 
 
 def check(config: ConnectorConfig) -> Secrets:
@@ -65,7 +38,7 @@ def check(config: ConnectorConfig) -> Secrets:
     _refuse_references(path, found)
     if config.connector_type != SIM:
         _judge(config, found)
-    return Secrets.of(found.table)
+    return Secrets.of(() if config.connector_type == SIM else confidential(found.table))
 
 
 def _refuse_references(path: Path, found: Config) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import Diagnostic
+from orchestrator.printable import printable
 from orchestrator.stack import merging, templates, textfile
 from orchestrator.stack import pointer as json_pointer
-from orchestrator.stack.document import Finding, printable
+from orchestrator.stack.document import Finding
 from orchestrator.stack.draft import Configured, TomlFile
 from orchestrator.stack.model import Config
 

@@ -7,6 +7,7 @@ import shlex
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.printable import printable
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.document import SECTIONS, Finding, holds_secrets, key_shown, quote
 from orchestrator.stack.model import Connector, Stack
@@ -122,7 +123,7 @@ def _wrong_type(kind: str, value: object, parts: Sequence[str]) -> str:
     if kind in {"tuple_type", "list_type"}:
         if isinstance(value, str) and parts[-1] in {"command", "exec"}:
             return f"no shell splits it: write {_as_list(value)}"
-        return "write [one, another]" if not isinstance(value, str) or secret else f"write [{value}]"
+        return "write [one, another]" if not isinstance(value, str) or secret else f"write [{printable(value)}]"
     if parts[0] == "secrets":
         return "say where it comes from: {env: VARIABLE}, {file: PATH}, {command: [..]} or {credential: NAME}"
     return "write key: value pairs, indented below it"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import Diagnostic
+from orchestrator.printable import printable
 from orchestrator.stack import pointer as json_pointer
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ class Finding:
     on_key: bool = False
     severity: Severity = "error"
     ignored: str | None = None
-
-
-def printable(text: str) -> str:
-    """Return `text` with everything escaped that a terminal would not show as itself."""
-    return text if text.isprintable() else json.dumps(text)[1:-1].replace("\x7f", "\\u007f")
 
 
 def holds_secrets(parts: Sequence[str]) -> bool:

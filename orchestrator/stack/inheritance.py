@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import StackError
+from orchestrator.printable import printable
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack import textfile
-from orchestrator.stack.document import SECTIONS, Finding, printable, quote
+from orchestrator.stack.document import SECTIONS, Finding, quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

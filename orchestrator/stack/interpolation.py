@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.printable import printable
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack import templates
-from orchestrator.stack.document import SECTIONS, Finding, printable
+from orchestrator.stack.document import SECTIONS, Finding
 from orchestrator.stack.templates import Template
 
 if TYPE_CHECKING:

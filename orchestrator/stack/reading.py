@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from orchestrator.errors import Diagnostic, StackError
+from orchestrator.printable import printable
 from orchestrator.stack import inheritance, interpolation, loader, merging, rules, secrets, textfile
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack.config import Reader
 from orchestrator.stack.diagnose import diagnose
-from orchestrator.stack.document import SECTIONS, Finding, printable, quote
+from orchestrator.stack.document import SECTIONS, Finding, quote
 from orchestrator.stack.draft import Draft
 from orchestrator.stack.garbage import uncollected
 from orchestrator.stack.model import Stack

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orchestrator.control.server import listen
 from orchestrator.deployment.homes import locate
 from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.printable import printable
 from orchestrator.supervise import halt, lock, records
 from orchestrator.supervise.attribution import asked_by
 from orchestrator.supervise.operations import Operations
@@ -204,7 +205,7 @@ class _Teller:
         unit = event["unit"] or "stack"
         text = f": {event['text']}" if event["text"] else ""
         with suppress(queue.Full):
-            self._queue.put_nowait(f"{event['at']} {unit} {event['what']}{text}\n")
+            self._queue.put_nowait(f"{event['at']} {unit} {event['what']}{printable(text)}\n")
 
     def _run(self) -> None:
         while True:

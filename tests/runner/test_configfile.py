@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import ConnectorRunnerError
-from orchestrator.runner.configfile import Secrets
+from orchestrator.observe.hiding import Secrets, confidential
 from tests.runner.conftest import FUTURES
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def test_the_keys_of_an_account_are_hidden_in_what_is_shown_of_the_output(bench:
 
 
 def test_each_line_of_a_key_of_several_lines_is_hidden_and_short_words_are_not() -> None:
-    secrets = Secrets.of(
-        {"secret": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYD\n", "api_key": "abc", "api_url": "ws://h"}
-    )
+    table = {"secret": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYD\n", "api_key": "abc", "api_url": "ws://h"}
+    secrets = Secrets.of(confidential(table))
 
     assert secrets.hide("x\\nMC4CAQAwBQYD\\n abc ws://h") == "x\\n[hidden]\\n abc ws://h"
