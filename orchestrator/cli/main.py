@@ -190,7 +190,19 @@ def run(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno == errno.ENOSPC and error.filename is None:
             return _unwritten(error)
-        raise
+        _tell(_trouble(error))
+        return HftstackError.exit_code
+
+
+def _trouble(error: OSError) -> str:
+    """Return one line on what the system did not do."""
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
+    except OSError:
+        return "the working directory is gone\n    cd to one that is there"
+    return str(error)
 
 
 def _unwritten(error: OSError) -> int:

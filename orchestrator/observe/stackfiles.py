@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,13 +49,13 @@ def choose(home: Home, wanted: str | None, folder: Path) -> Path:
     if wanted is None:
         return _only(nearby(folder), "none is named")
     path = Path(wanted)
-    if selection.is_path(wanted) or wanted in {".", ".."} or path.is_file():
+    if selection.is_path(wanted) or wanted in {".", ".."} or os.path.isfile(path):  # noqa: PTH113 - not raised for a name too long
         return path
     named = [near for near in nearby(folder) if near.stem == wanted]
     if deployed := selection.deployed_file(home.stack(wanted)):
         same = any(near.absolute() == Path(deployed) for near in named)
         named += [] if same or not Path(deployed).is_file() else [Path(deployed)]
-    if not named and path.exists():
+    if not named and os.path.exists(path):  # noqa: PTH110 - likewise
         return path
     if not named:
         known = [str(near) for near in nearby(folder)]

@@ -83,7 +83,10 @@ def _is_there(source: Secret, environ: Mapping[str, str]) -> bool:
     path = source.file
     if source.credential is not None:
         path = Path(environ[CREDENTIALS], source.credential) if environ.get(CREDENTIALS) else Path()
-    return path is None or path.is_symlink() or path.is_file() or (path != Path() and path.exists())
+    try:
+        return path is None or path.is_symlink() or path.is_file() or (path != Path() and path.exists())
+    except PermissionError:
+        return True  # who reads it says what is in the way
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> bytes:

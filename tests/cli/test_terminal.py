@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import io
+import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.terminal import Screen, drawing
+from tests.integration.harness import HFTSTACK
 
 if TYPE_CHECKING:
     from tests.integration.harness import Machine
@@ -45,6 +48,19 @@ def test_no_verb_hands_on_what_a_unit_writes_to_the_terminal_or_what_it_was_give
     assert logs.out == f"{_SHOWN}hunter22\n"
     for done in (up, logs, machine.hftstack("status"), machine.hftstack("events")):
         assert done.said.replace("\n", "").isprintable()
+
+
+def test_a_working_directory_that_is_gone_and_a_name_too_long_are_told_in_a_line(machine: Machine) -> None:
+    gone = machine.folder / "gone"
+    script = f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {shlex.join(HFTSTACK)} status x.yaml"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env=machine.environ(), capture_output=True, text=True, timeout=60, check=False
+    )
+    long = machine.hftstack("validate", "x" * 300)
+
+    assert (done.returncode, done.stderr) == (1, "the working directory is gone\n    cd to one that is there\n")
+    assert "Traceback" not in long.said
+    assert long.code == 2
 
 
 def test_a_text_of_the_file_that_turns_the_writing_around_is_seen_as_that(machine: Machine) -> None:

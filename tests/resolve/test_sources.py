@@ -158,6 +158,17 @@ def _group_lives(group: int) -> bool:
     return True
 
 
+def test_an_optional_secret_behind_a_closed_door_is_there_and_refused(place: Place) -> None:
+    (place.folder / "closed").mkdir(mode=0)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        assert "Permission denied" in _refused(place, file=str(place.folder / "closed" / "key"), optional=True)
+    finally:
+        os.seteuid(before)
+
+
 def test_an_optional_secret_is_empty_when_there_is_none_and_refused_when_it_is_wrong(place: Place) -> None:
     none = str(place.folder / "none")
 
