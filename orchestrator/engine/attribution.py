@@ -17,6 +17,15 @@ _WITHIN: Final = 2.0
 _GIT: Final = ("git", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C")
 
 
+_KNOWN: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "SSH_AUTH_SOCK", "GNUPGHOME", "GPG_TTY"})
+"""Variables that git and what it runs need; XDG_* too."""
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what git gets of the caller's environment: filters and signature checks are programs of others."""
+    return {key: value for key, value in environ.items() if key in _KNOWN or key.startswith("XDG_")} | {"LC_ALL": "C"}
+
+
 def by(environ: Mapping[str, str], file: Path | None = None) -> dict[str, Any]:
     """Return `user`, and with a stack file `commit` and `dirty` of its repository, null where there is none.
 
@@ -36,11 +45,10 @@ def by(environ: Mapping[str, str], file: Path | None = None) -> dict[str, Any]:
 
 def git(folder: Path, environ: Mapping[str, str], *words: str) -> str | None:
     """Return what git says, None when it fails, is missing or takes too long."""
-    env = {key: value for key, value in environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(
             [*_GIT, str(folder), *words],
-            env={**env, "LC_ALL": "C"},
+            env=environment(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

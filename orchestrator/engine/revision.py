@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.engine.attribution import environment
 from orchestrator.errors import RefusedError, UsageError
 from orchestrator.stack import textfile
 
@@ -38,7 +39,7 @@ class Revision:
         if program is None:
             raise RefusedError("there is no program git on the PATH", hint="install it (apt-get install git)")
         folder = _existing(beside)
-        self._env = {key: value for key, value in environ.items() if not key.startswith("GIT_")} | {"LC_ALL": "C"}
+        self._env = environment(environ)
         self._git = (program, "--no-replace-objects", "-C", str(folder))
         root = self._ask("rev-parse", "--show-toplevel")
         if root is None:

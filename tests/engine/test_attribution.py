@@ -44,6 +44,18 @@ def test_a_committed_file_is_told_by_its_commit(file: Path) -> None:
     assert found["user"]
 
 
+def test_what_git_runs_of_others_is_given_no_variable_that_may_hold_a_secret(file: Path) -> None:
+    seen = file.with_name("seen")
+    file.with_name(".gitattributes").write_text("*.yaml filter=curious\n")
+    _git(file.parent, "config", "filter.curious.clean", f"env > '{seen}'; cat")
+    file.write_text("version: 2\n")  # of the same size, so that git looks into it
+    environ = {**os.environ, "BINANCE_SECRET": "hunter2", "GIT_DIR": "/nowhere", "XDG_MINE": "kept"}
+
+    assert by(environ, file)["dirty"] is True
+    assert "XDG_MINE=kept" in seen.read_text()
+    assert "hunter2" not in seen.read_text()
+
+
 def test_a_change_anywhere_in_the_repository_makes_it_dirty(file: Path) -> None:
     other = file.with_name("bot.py")
     other.write_text("1\n")
