@@ -13,6 +13,7 @@ from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedEr
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.supervise import halt, lock, records
+from orchestrator.supervise.configs import missing
 from orchestrator.supervise.launch import become
 
 if TYPE_CHECKING:
@@ -120,10 +121,14 @@ def take_over(file: Path, home: Home, *, environ: Mapping[str, str]) -> None:
     """Become the supervisor, in the foreground, of units that were started from a file and run on without one.
 
     They are taken over as they run: what the file says by now, valid or not, is for the next `up`. Returns when none
-    of them runs. Raises RefusedError when the stack has a supervisor already.
+    of them runs, or one could not be started again without its config, which has to be rendered first. Raises
+    RefusedError when the stack has a supervisor already, and for damaged records.
     """
     found = selection.started_from(home, file)
-    if found is not None and living(found):
+    if found is None or not living(found):
+        return
+    deployment = records.read_deployment(found.deployment)
+    if deployment is not None and not missing(deployment.units):
         _refuse_supervised(found)
         found.prepare()
         become(found, environ)

@@ -63,6 +63,21 @@ def test_a_supervisor_dies_with_its_guardian_under_a_service_manager_and_the_nex
     assert machine.left() == {}
 
 
+def test_a_start_that_finds_a_rendered_config_gone_renders_it_again(machine: Machine, manager: socket.socket) -> None:
+    machine.write(pair({"rate": 50}))
+    first = _start(machine, manager)
+    before = machine.pids()
+    os.kill(machine.guardian(), signal.SIGKILL)
+    assert first.done().code == -signal.SIGKILL
+    (config,) = (machine.runtime / "configs").glob("bf-*")
+    config.unlink()
+    second = _start(machine, manager)
+    assert config.exists()
+    assert machine.pids() == before
+    os.kill(second.process.pid, signal.SIGTERM)
+    assert second.done().code == 0
+
+
 def test_enable_shows_the_unit_file_and_installs_nothing(machine: Machine) -> None:
     machine.write(pair())
     done = machine.hftstack("enable", machine.file, "--print")
