@@ -29,7 +29,7 @@ _MOVE: Final = (_BUS, "/org/freedesktop/systemd1", f"{_BUS}.Manager", "AttachPro
 def is_managed(of: Service, home: StackHome) -> bool:
     """Tell whether the stack is supervised by its service."""
     guardian = lock.holder(home.guardian_lock)
-    return guardian is not None and guardian == main_pid(of)
+    return bool(guardian) and guardian == main_pid(of)  # 0: it could not say who it is
 
 
 def hand_over(of: Service, home: StackHome, environ: Mapping[str, str]) -> None:
