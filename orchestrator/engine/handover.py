@@ -35,16 +35,15 @@ def is_managed(of: Service, home: StackHome) -> bool:
 def hand_over(of: Service, home: StackHome, environ: Mapping[str, str]) -> None:
     """Let the service supervise a stack that runs. Its units run on, unsupervised for as long as a start takes.
 
-    Raises HftstackError when systemd does not take it over: it is supervised as before then.
+    Raises HftstackError when systemd does not take it over: it has a supervisor of its own again then.
     """
     _let_go(home, of.unit)
     try:
         _take_over(of, home)
     except HftstackError as error:
-        systemctl(of, "stop", of.unit)
-        launch(home, environ)
+        launch(home, environ)  # a service that comes yet finds it supervised, and gives up
         raise HftstackError(
-            f"systemd did not take {home.name} over; it is supervised as before, no unit was touched",
+            f"systemd did not take {home.name} over; it is supervised by itself again, no unit was touched",
             detail=error.detail,
             where=str(of.file),
             hint=f"{' '.join(of.systemctl)} status {of.unit}",
