@@ -1057,6 +1057,11 @@ class TestGivingUp:
         stage.on("bf", Observed(Level.CONNECTED)).on("mm", Observed(Level.READY)).done.clear()
         return stage.exit("bf")
 
+    def test_a_kept_bot_that_ends_long_after_what_failed_has_ended_by_itself(self) -> None:
+        stage = self._fail(OnLimit.KEEP, OnRestart.RESTART)
+        assert stage.is_in("mm", State.UP)
+        assert stage.exit("mm", after=1.1).is_in("mm", State.FAILED)
+
     @pytest.mark.parametrize("choice", [OnLimit.STOP_DEPENDENTS, OnLimit.HALT_STACK])
     def test_what_hangs_on_a_unit_that_failed_for_good_is_stopped_whatever_its_edge_says(self, choice: OnLimit) -> None:
         stage = self._fail(choice)
