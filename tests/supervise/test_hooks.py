@@ -139,6 +139,18 @@ def test_other_alarms_are_for_whom_the_stack_notifies_of_them() -> None:
     assert _hooks("hook", None) == []
 
 
+def test_what_a_halt_makes_of_a_unit_is_for_its_hook_once_it_is_down_and_for_nothing_on_the_way() -> None:
+    halts = replace(connector("bf"), hooks=Hooks(on_halt=_hook("halts")))
+    stack = deployment(halts)
+    graph, _ = graphs.halt(graphs.apply(graphs.Graph(), stack, 100.0)[0], "halted", 101.0)
+
+    def told(what: str, unit: str | None = "bf") -> list[str]:
+        return [hook.argv[2] for hook in alarms.hooks(_event() | {"what": what, "unit": unit}, stack, graph)]
+
+    assert told("stopped") == told("lost") == ["halts"]
+    assert told("stopping") == told("exit") == told("killed") == told("stopped", None) == []
+
+
 def test_the_message_is_the_event_with_what_it_is_about() -> None:
     stack, graph = _failed(on=None)
     about = {"stack": "test", "file": "/test.yaml", "alarm": "failed", "kind": "bot", "state": "failed"}
