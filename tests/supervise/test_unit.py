@@ -640,6 +640,14 @@ class TestStop:
         assert life.unit.state is State.STOPPED
         assert (life.unit.unclean is None) is clean
 
+    def test_an_end_by_our_sigkill_is_clean_where_no_wait_was_asked_for(self) -> None:
+        life = Life(MM).up()
+        life.on(Stop("down", grace=0.0), after=5.0)
+        life.on(Begin())
+        assert signals(life.tick()) == [Kill]
+        life.on(Exited(KILLED))
+        assert (life.unit.state, life.unit.unclean) == (State.STOPPED, None)
+
     def test_the_next_start_forgets_an_unclean_end(self) -> None:
         life = Life(MM).up()
         life.on(Stop("down"))
