@@ -59,6 +59,8 @@ def test_in_quiet_hours_nothing_is_stale_and_after_them_patience_begins_anew(sig
         ((Quiet(4 * DAY + 21 * 3600, 6 * DAY + 22 * 3600),), "2026-11-29 21:59", 0.0),
         ((Quiet(4 * DAY + 21 * 3600, 6 * DAY + 22 * 3600),), "2026-11-29 22:00", 0.0 + 0),
         ((Quiet(6 * DAY, DAY),), "2026-11-30 23:59", 0.0),
+        ((Quiet(DAY, DAY + 3600), Quiet(0, 3600)), "2026-11-24 02:00", 3600.0),
+        ((Quiet(0, 3600), Quiet(DAY, DAY + 3600)), "2026-11-24 02:00", 3600.0),
         ((Quiet(6 * DAY, DAY),), "2026-12-01 00:05", 300.0),
         ((Quiet(0, 60), Quiet(2 * DAY, 2 * DAY + 60)), "2026-11-25 00:02", 60.0),
     ],

@@ -968,6 +968,18 @@ class TestIncidents:
             stage.climb()
         assert set(stage.states().values()) == {"up"}
 
+    def test_two_that_need_each_other_first_do_not_wait_in_a_circle(self) -> None:
+        streams = (Endpoint("a.example", 443),)
+        c0, c1 = replace(connector("c0"), streams=streams), replace(connector("c1", "c0"), streams=streams)
+        stage = running(c0, c1)
+        stage.exit("c1").reach("c1").exit("c1").exit("c0", after=0.05)
+        assert (stage["c0"].prober, stage.is_in("c1", State.BACKOFF)) == ("c1", True)
+        for _ in range(4):
+            if graphs.deadline(stage.graph) is not None:
+                stage.tick()
+            stage.climb()
+        assert set(stage.states().values()) == {"up"}
+
     def test_one_that_lives_and_does_not_get_there_is_waited_for_no_longer_than_its_startup(self) -> None:
         stage = self._up("a.example", "a.example").exit("c0", "c1").on("c0", Observed(Level.LIVE))
         stage.tick()
