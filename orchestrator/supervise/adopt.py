@@ -33,6 +33,7 @@ _UNKNOWN_GRACE: Final = 60.0
 _TOLD: Final = "told to end by an earlier supervisor"
 
 _LATER: Final = (
+    ("given",),
     ("logs",),
     ("health", "first_message"),
     ("health", "min_rate"),

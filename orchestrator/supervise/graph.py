@@ -206,16 +206,17 @@ class _Turn:
             return False
         if self.specs[name].external:
             return external.is_unawaited(unit) and self.send(name, Release(0))
-        if self._awaits_prober(unit) or unmet(self.specs[name], self.units, self.specs):
+        if self._awaits_prober(name) or unmet(self.specs[name], self.units, self.specs):
             return False
         if unit.spread:
             return self.send(name, Spread())
         self.births += 1
         return self.send(name, Release(self.births))
 
-    def _awaits_prober(self, unit: Unit) -> bool:
+    def _awaits_prober(self, name: str) -> bool:
         """Tell whether the connector that goes first after an incident is on its way up, for the first time since."""
-        if unit.prober is None or unit.prober not in self.specs:
+        unit = self.units[name]
+        if unit.prober is None or self._host(unit.prober) is None or self._host(unit.prober) != self._host(name):
             return False
         prober = self.units[unit.prober]
         if not prober.wanted or prober.state not in _ON_ITS_WAY or unit.died is None or prober.died is None:

@@ -928,6 +928,13 @@ class TestIncidents:
         assert len({at for at, _ in started}) == 4
         assert begun < min(started)[0] < max(started)[0] < begun + 1.0
 
+    @pytest.mark.parametrize("streams", [(), (Endpoint("b.example", 443),)])
+    def test_nobody_waits_for_one_that_is_of_another_exchange_by_now(self, streams: tuple[Endpoint, ...]) -> None:
+        stage = self._up("a.example", "a.example").exit("c0", "c1")
+        other = replace(connector("c0"), streams=streams)
+        stage.apply(other, stage.graph.specs["c1"], only=("c0",)).tick()
+        assert "spawn c1" in stage.took()
+
     def test_whoever_waits_is_told_once_and_keeps_its_instant_whoever_fails_after_it(self) -> None:
         stage = self._up("a.example", "a.example", "a.example")
         noises = iter([n / 100 for n in range(100)])
@@ -973,7 +980,7 @@ class TestIncidents:
         c0, c1 = replace(connector("c0"), streams=streams), replace(connector("c1", "c0"), streams=streams)
         stage = running(c0, c1)
         stage.exit("c1").reach("c1").exit("c1").exit("c0", after=0.05)
-        assert (stage["c0"].prober, stage.is_in("c1", State.BACKOFF)) == ("c1", True)
+        assert stage.is_in("c1", State.BACKOFF)
         for _ in range(4):
             if graphs.deadline(stage.graph) is not None:
                 stage.tick()
