@@ -98,7 +98,7 @@ simulated bots, in the stack file and in the TOML files that it names; nowhere e
 
 `up` reads them, judges the filled in config by the rules of this file once more, and writes it, 0600, into the runtime
 directory, where it stays while the unit is deployed. Secrets are in no argument, environment, log, plan or record, and
-digests of what holds one are keyed by a random key of the home. A unit with secrets leaves no core file (its `core`
+digests of what holds one are keyed by a random key of the home. No unit leaves a core file (the `core`
 limit is 0, unless `resources.limits.core` says otherwise; a kernel whose core_pattern is a pipe gives that program the
 choice). `validate` reads no secret and runs no command: a reviewer need not have them.
 

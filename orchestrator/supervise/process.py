@@ -242,6 +242,12 @@ def apply_resources(pid: int, wanted: Resources, nofile: tuple[int, int] | None 
         raise SpawnError(f"cannot set {what}: {reason}") from None
 
 
+def leave_no_core() -> None:
+    """Let what is started from now on leave no core file, for it holds keys, unless its limits say otherwise."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
 def raise_descriptor_limit() -> tuple[int, int]:
     """Let this process open as many files as it ever may; returns what the limit was, soft and hard."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)

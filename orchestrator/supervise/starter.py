@@ -55,6 +55,7 @@ class Starter:
         self._logs = LogFiles(home.logs)
         self._digests: dict[str, tuple[UnitSpec, str]] = {}
         self._nofile = processes.raise_descriptor_limit()
+        processes.leave_no_core()
         self._softens = os.geteuid() == 0 or processes.may_soften_others()
         self._namespaces: bool | None = None
 

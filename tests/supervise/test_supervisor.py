@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from orchestrator.deployment.model import (
     File,
     Limit,
     ReadyCheck,
+    Resources,
     Restart,
     RestartPolicy,
     UnitSpec,
@@ -70,7 +72,7 @@ class _Program:
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Start a supervisor and return once it listens."""
         process = self.begin(*options)
-        until(lambda: self._listens() or process.poll() is not None)
+        until(lambda: self.listens() or process.poll() is not None)
         assert process.poll() is None, self.said()
         return process
 
@@ -81,7 +83,7 @@ class _Program:
         self._started.append(process)
         return process
 
-    def _listens(self) -> bool:
+    def listens(self) -> bool:
         try:
             Client(self.home.socket).close()
         except HftstackError:
@@ -105,7 +107,7 @@ class _Program:
             return {unit["name"]: unit for unit in client.call("status")["units"]}
 
     def until_another_supervises(self, before: int | None) -> None:
-        until(lambda: lock.holder(self.home.lock) not in {None, before} and self._listens())
+        until(lambda: lock.holder(self.home.lock) not in {None, before} and self.listens())
 
     def until_units(self, condition: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - a callable
         found: dict[str, dict[str, Any]] = {}
@@ -310,6 +312,20 @@ def test_units_see_nothing_of_the_supervisors_environment(program: _Program) -> 
     assert not any(b"0/a/b/c/d/1" in item for item in environ)
 
 
+def test_no_unit_leaves_a_core_file_unless_it_is_asked_for_one(program: _Program) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        program.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    asked = Resources(limits=(("core", 0 if hard == 0 else 1024),))
+    line = "ulimit -c; exec sleep 1000"
+    told = program.apply(_shell(service("a"), line), _shell(service("b"), line, resources=asked))
+    a, b = (Path(unit["log"]) for unit in told["units"])
+    until(lambda: a.read_text() == "0\n" and b.read_text() == f"{0 if hard == 0 else 2}\n")
+
+
 def test_logs_are_kept_a_file_a_start_and_not_for_ever(program: _Program) -> None:
     program.start()
     quick = Restart(RestartPolicy.ON_FAILURE, limit=Limit(25, 600.0))
@@ -331,7 +347,8 @@ def test_a_bot_that_dies_while_nobody_supervises_it_is_not_started_again_without
     for pid in (first.pid, supervisor, *pids.values()):
         os.kill(pid, signal.SIGKILL)
     first.wait()
-    until(lambda: not any(Path(f"/proc/{pid}/cwd").exists() for pid in (supervisor, *pids.values())))
+    until(lambda: not any(Path(f"/proc/{pid}/cwd").exists() for pid in pids.values()))
+    until(lambda: lock.holder(program.home.lock) is None and not program.listens())  # its threads have ended, too
     program.start()
     units = program.until_units(lambda units: units["a"]["state"] == "up")
     assert (units["b"]["state"], units["b"]["pid"], units["a"]["restarts"]) == ("failed", None, 1)
@@ -353,7 +370,7 @@ def test_a_bot_that_is_being_stopped_when_the_supervisor_dies_is_told_once_and_s
         until(lambda: "told 1" in log.read_text())
     supervisor = lock.holder(program.home.lock)
     os.kill(supervisor or 0, signal.SIGKILL)
-    until(lambda: lock.holder(program.home.lock) not in {0, None, supervisor} and program._listens())
+    until(lambda: lock.holder(program.home.lock) not in {0, None, supervisor} and program.listens())
     assert program.until_units(lambda units: units["b"]["pid"] == first["pid"])["b"]["state"] == "stopping"
     go.touch()
     program.until_units(lambda units: units["b"]["state"] == "up" and units["b"]["pid"] != first["pid"])
@@ -431,7 +448,7 @@ def test_a_ready_line_is_found_in_the_log_of_a_process_that_no_record_names(prog
     guardian.kill()
     os.kill(supervisor or 0, signal.SIGKILL)
     guardian.wait()
-    until(lambda: lock.holder(program.home.lock) is None)
+    until(lambda: lock.holder(program.home.lock) is None and not program.listens())
     program.home.units.unlink()
     program.start("--hold")
     found = program.until_units(lambda units: units["a"]["state"] == "up")["a"]
