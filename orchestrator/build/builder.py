@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def ensure(
         default_features=request.default_features,
         progress=progress,
     )
-    binaries = {}
+    executables = []
     for wanted, name in chosen.items():
         executable = built.executables.get((metadata.package(wanted.package).id, name))
         if executable is None:
@@ -69,7 +70,10 @@ def ensure(
                 f"cargo built no binary {name!r} of package {wanted.package!r}",
                 hint="does the target need features of its own (required-features)?",
             )
-        binaries[wanted] = in_place(executable) if request.store is None else store(executable, request.store)
+        executables.append(executable)
+    keep = in_place if request.store is None else partial(store, root=request.store)
+    with ThreadPoolExecutor() as hashing:
+        binaries = dict(zip(chosen, hashing.map(keep, executables), strict=True))
     return BuildResult(
         binaries=MappingProxyType(binaries),
         features=request.features,

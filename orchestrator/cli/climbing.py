@@ -10,7 +10,6 @@ import click
 from orchestrator.cli import terminal
 from orchestrator.errors import NotReachedError
 from orchestrator.observe.climb import Climb
-from orchestrator.observe.failure import coming, explanations
 from orchestrator.observe.table import cut, duration
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def blame(
 
     `timeout` is what was given on the command line, in seconds: of those that it cut short, that they are on their way.
     """
+    from orchestrator.observe.failure import coming, explanations  # noqa: PLC0415 - for what did not come up only
+
     told, waiting = explanations(result, specs, stack)
     for head, *rest in told:
         terminal.say("\n".join([terminal.paint(head, _RED, sys.stderr), *rest]))

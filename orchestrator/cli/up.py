@@ -16,13 +16,13 @@ from orchestrator.cli.verb import Verb
 from orchestrator.errors import NotReachedError, UsageError
 from orchestrator.observe.status import unverified
 from orchestrator.observe.table import duration
-from orchestrator.supervise.graph import needed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.build import BuildRequest, BuildResult
     from orchestrator.deployment.model import Deployment, UnitSpec
+    from orchestrator.deployment.plan import Plan
 
 
 @click.command("up", cls=Verb, examples=("hftstack up stacks/prod.yaml", "hftstack up stacks/prod.yaml bf"))
@@ -59,24 +59,23 @@ def command(
     started, and their secrets alone are read. Exits 5 when a unit did not reach its target; what runs is left running.
     Ctrl-C stops what this `up` started.
     """
-    from orchestrator.deployment import planfile  # noqa: PLC0415 - not for help
-    from orchestrator.engine import ascent, preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
+    from orchestrator.engine import preparation  # noqa: PLC0415 - 200 ms that help and completion need not pay
 
     begun = time.monotonic()
-    planned = None if plan_file is None else planfile.read(plan_file)
+    planned, reviewed = (None, None) if plan_file is None else _planned(plan_file)
     if planned is not None and not names and stack is None:
         names = (planned.file,)
     file, units = arguments.file_of(names, stack)
     if take_over:
         if not foreground:
             raise UsageError("--take-over goes with --foreground", hint="hftstack up takes over what runs, too")
+        from orchestrator.engine import ascent  # noqa: PLC0415 - for it only
+
         ascent.take_over(file, target.home(), environ=os.environ)
-    reviewed = None
-    if planned is not None and plan_file is not None:
+    if planned is not None:
         if foreground or units:
             raise UsageError("--plan says which units", hint="leave out units and --foreground")
         units = planned.only
-        reviewed = partial(planfile.refuse_another, planned, plan_file)
     loaded = load(file, os.environ)
     check_units(loaded, units, named=planned is not None or stack is not None or len(units) < len(names))
     if foreground and units:
@@ -92,6 +91,8 @@ def command(
         until_logout=until_logout,
         locked=locked,
     )
+    from orchestrator.engine import ascent  # noqa: PLC0415 - imported while cargo worked
+
     for warning in prepared.warnings:
         terminal.say(f"warning: {warning}")
     if foreground:
@@ -113,7 +114,17 @@ def command(
     return _tell(prepared.deployment, result, watch.climbed, time.monotonic() - begun, timeout)
 
 
+def _planned(file: Path) -> tuple[Plan, Callable[[Plan], None]]:
+    """Return a plan that was reviewed, and what refuses another one."""
+    from orchestrator.deployment import planfile  # noqa: PLC0415 - for a plan only
+
+    plan = planfile.read(file)
+    return plan, partial(planfile.refuse_another, plan, file)
+
+
 def _chosen(deployment: Deployment, units: Sequence[str]) -> list[UnitSpec]:
+    from orchestrator.supervise.graph import needed  # noqa: PLC0415 - imported while cargo worked
+
     specs = {spec.name: spec for spec in deployment.units}
     names = needed(specs, units) if units else tuple(specs)
     return [specs[name] for name in names]

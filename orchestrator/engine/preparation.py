@@ -5,18 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.deployment import lockfile
-from orchestrator.doctor.finding import sharing
-from orchestrator.doctor.preflight import check
 from orchestrator.engine import attribution
 from orchestrator.engine.answering import refuse_mute
 from orchestrator.engine.locking import refuse_unlocked
 from orchestrator.engine.requirement import refuse_unmet
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.observe import selection
-from orchestrator.observe.unsupervised import living
 from orchestrator.resolve import build_request, resolve, reuse
 from orchestrator.resolve.configs import Configs
 from orchestrator.resolve.scope import Scope
@@ -29,6 +27,10 @@ if TYPE_CHECKING:
     from orchestrator.deployment.homes import Home, StackHome
     from orchestrator.deployment.model import Deployment
     from orchestrator.stack.model import Stack
+
+
+_LATER: Final = ("orchestrator.doctor.preflight", "orchestrator.engine.ascent", "psutil")
+"""What an `up` needs when cargo has ended, and imports meanwhile: 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,11 @@ def claim(stack: Stack, home: Home, environ: Mapping[str, str]) -> StackHome:
     """Return the stack's home, its folders made.
 
     Raises RefusedError when the repository is not what the stack requires, the stack is halted, one of that name runs
-    from another file, or the folders cannot be had.
+    from another file, or the folders cannot be had. What the file required when it was committed, and now does not, is
+    for `prepare` to ask.
     """
-    refuse_unmet(stack, environ)
+    if stack.require is not None:
+        refuse_unmet(stack, environ)
     own = home.stack(stack.name)
     halt.refuse(own)
     refuse_another(stack, own)
@@ -64,7 +68,7 @@ def claim(stack: Stack, home: Home, environ: Mapping[str, str]) -> StackHome:
 def refuse_another(stack: Stack, home: StackHome) -> None:
     """Raise RefusedError if the stack of that name which runs is another one: from another file."""
     deployed = selection.deployed_file(home)
-    if deployed is not None and deployed != str(stack.file) and (lock.holder(home.lock) is not None or living(home)):
+    if deployed is not None and deployed != str(stack.file) and (lock.holder(home.lock) is not None or _living(home)):
         raise RefusedError(
             f"a stack named {stack.name} is running from {deployed}",
             where=str(stack.file),
@@ -101,20 +105,36 @@ def prepare(
     locked = locked or (stack.require is not None and stack.require.locked)
     if locked:
         lockfile.read(lockfile.path_of(stack.file))  # before the minutes that a build may take
-    with ThreadPoolExecutor(1) as beside:  # git is asked while cargo works
+    with ThreadPoolExecutor(3) as beside:  # while cargo works
         by = beside.submit(attribution.by, environ, stack.file)
+        unmet = None if stack.require is not None else beside.submit(refuse_unmet, stack, environ)
+        beside.map(import_module, _LATER)
         binaries = reuse(stack, home=home) if build is None else _built(stack, home, build)
+    if unmet is not None:
+        unmet.result()
     if locked:
         refuse_unlocked(stack, home, environ=environ, binaries=binaries, built=build is not None)
-    refuse_mute(binaries, environ=environ)
+    from orchestrator.doctor.finding import sharing  # noqa: PLC0415 - imported by now
+    from orchestrator.doctor.preflight import check  # noqa: PLC0415 - likewise
+
     configs = Configs(home.configs)
-    scope = scope_of(stack, home, only)
-    deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs, scope=scope)
-    preflight = partial(
-        check, deployment, home, environ=environ, until_logout=until_logout, configs=configs, sharing=sharing(stack)
-    )
-    warnings = _preflight(preflight, home)
+    with ThreadPoolExecutor(1) as beside:
+        answer = beside.submit(refuse_mute, binaries, environ=environ)
+        scope = scope_of(stack, home, only)
+        deployment = resolve(stack, home=home, binaries=binaries, environ=environ, configs=configs, scope=scope)
+        preflight = partial(
+            check, deployment, home, environ=environ, until_logout=until_logout, configs=configs, sharing=sharing(stack)
+        )
+        warnings = _preflight(preflight, home)
+        answer.result()
     return Preparation(stack, home, binaries, deployment, configs, warnings, by.result())
+
+
+def _living(home: StackHome) -> dict[str, int]:
+    """Return the pid of each unit that runs."""
+    from orchestrator.observe.unsupervised import living  # noqa: PLC0415 - imported while cargo worked, mostly
+
+    return living(home)
 
 
 def scope_of(stack: Stack, home: StackHome, only: Sequence[str] | None) -> Scope | None:
@@ -128,7 +148,7 @@ def scope_of(stack: Stack, home: StackHome, only: Sequence[str] | None) -> Scope
         deployed = records.read_deployment(home.deployment)
     except HftstackError:
         return None
-    return None if deployed is None and living(home) else Scope.of(stack, only, deployed)
+    return None if deployed is None and _living(home) else Scope.of(stack, only, deployed)
 
 
 def render(preparation: Preparation) -> None:
@@ -147,11 +167,11 @@ def _built(stack: Stack, home: StackHome, build: Callable[[BuildRequest], BuildR
 
 def _preflight(preflight: Callable[[Mapping[str, int]], tuple[str, ...]], home: StackHome) -> tuple[str, ...]:
     """Return the warnings for this machine. A unit that is restarted meanwhile is no stranger on its own channel."""
-    running = living(home)
+    running = _living(home)
     while True:
         try:
             return preflight(running)
         except RefusedError:
-            before, running = running, living(home)
+            before, running = running, _living(home)
             if before == running:
                 raise
