@@ -93,7 +93,7 @@ def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.cold_start", __doc__, n=50)
     options.add_programs(parser)
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     found = programs.find(chosen.connector, chosen.rate)
     ground.seclude("bench.cold_start")

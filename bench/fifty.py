@@ -86,7 +86,7 @@ def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.fifty", __doc__, n=10)
     parser.add_argument("--units", type=int, default=50, help="default 50")
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     ground.seclude("bench.fifty")
     peers, missing = available(() if chosen.no_peers else _PEERS)

@@ -59,7 +59,7 @@ def main() -> None:
     parser = options.parser("bench.idle", __doc__, n=3)
     parser.add_argument("--bots", type=int, default=50, help="default 50")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each window (default 10)")
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     ground.seclude("bench.idle")
     peers, missing = available(() if chosen.no_peers else PEERS)

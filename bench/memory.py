@@ -71,7 +71,7 @@ def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.memory", __doc__, n=5)
     parser.add_argument("--units", type=int, default=50, help="default 50")
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     ground.seclude("bench.memory")
     peers, missing = available(() if chosen.no_peers else (Supervisord,))

@@ -24,6 +24,11 @@ def add_programs(made: argparse.ArgumentParser) -> None:
     made.add_argument("--rate", type=float, default=50.0, help="depth updates a second (default 50)")
 
 
+def add_peers(made: argparse.ArgumentParser) -> None:
+    """Add what the benches beside peers have in common."""
+    made.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:

@@ -12,8 +12,7 @@ from pathlib import Path
 from bench import options
 from bench.hftstack import installed
 from bench.report import Report
-from bench.sample import Sample
-from bench.status import timed
+from bench.status import in_turn
 from bench.validate import large
 
 
@@ -32,13 +31,8 @@ def main() -> None:
             (f"hftstack validate, {chosen.connectors} connectors", (*hftstack.command, "validate", file)),
             ('python -c "import yaml, pydantic"', (sys.executable, "-c", "import yaml, pydantic")),
         ]
-        seconds: list[list[float]] = [[] for _ in rows]
-        for _ in range(chosen.n):
-            for column, (_, command) in zip(seconds, rows, strict=True):
-                column.append(timed(command, environ))
-    Report("plan", tuple(Sample(row[0], tuple(column)) for row, column in zip(rows, seconds, strict=True))).show(
-        chosen.format
-    )
+        samples = in_turn([(*row, environ) for row in rows], chosen.n)
+    Report("plan", samples).show(chosen.format)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def measure(place: ground.Ground, n: int, peers: list[type[Peer]]) -> list[Sampl
 def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.restart", __doc__, n=30)
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     ground.seclude("bench.restart")
     peers, missing = available(() if chosen.no_peers else PEERS)

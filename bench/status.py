@@ -30,6 +30,15 @@ def timed(command: Sequence[str], environ: dict[str, str]) -> float:
     return time.monotonic() - begun
 
 
+def in_turn(rows: Sequence[tuple[str, Sequence[str], dict[str, str]]], n: int) -> tuple[Sample, ...]:
+    """Time commands in turns, each `n` times; a row is a name, a command and its environment."""
+    seconds: list[list[float]] = [[] for _ in rows]
+    for _ in range(n):
+        for column, (_, command, environ) in zip(seconds, rows, strict=True):
+            column.append(timed(command, environ))
+    return tuple(Sample(row[0], tuple(column)) for row, column in zip(rows, seconds, strict=True))
+
+
 def demo(folder: Path) -> Path:
     """Write a stack of three units: two simulated connectors and a bot, or services where the simulator is missing."""
     if importlib.util.find_spec("iceoryx2") is None:
@@ -44,7 +53,7 @@ def demo(folder: Path) -> Path:
 def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.status", __doc__, n=30)
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     ground.seclude("bench.status")
     notes = []
@@ -63,12 +72,8 @@ def main() -> None:
             peer = Supervisord(place.folder("peer") / "run", {name: _sleep(place.path, name) for name in "abc"})
             peer.start()
             rows.append(("supervisorctl status", (*peer.control(), "status"), python))
-        seconds: list[list[float]] = [[] for _ in rows]
-        for _ in range(chosen.n):
-            for column, (_, command, environ) in zip(seconds, rows, strict=True):
-                column.append(timed(command, environ))
+        samples = in_turn(rows, chosen.n)
         hftstack.run("down", allowed=(0, 5))
-    samples = tuple(Sample(row[0], tuple(column)) for row, column in zip(rows, seconds, strict=True))
     Report("status", samples, tuple(notes)).show(chosen.format)
 
 

@@ -134,7 +134,7 @@ def duplicates(place: ground.Ground, kind: type[Peer]) -> int:
 def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.takeover", __doc__, n=30)
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     ground.seclude("bench.takeover")
     peers, notes = available(() if chosen.no_peers else PEERS)

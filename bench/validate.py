@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 from bench import options
 from bench.hftstack import installed
 from bench.report import Report
-from bench.sample import Sample
-from bench.status import timed
+from bench.status import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +51,7 @@ def main() -> None:
     """Run the bench."""
     parser = options.parser("bench.validate", __doc__, n=20)
     parser.add_argument("--connectors", type=int, default=1000, help="how many the stack has (default 1000)")
-    parser.add_argument("--no-peers", action="store_true", help="measure hftstack alone")
+    options.add_peers(parser)
     chosen = parser.parse_args()
     notes = []
     with tempfile.TemporaryDirectory(prefix="hb-") as folder:
@@ -70,11 +69,7 @@ def main() -> None:
         elif not chosen.no_peers:
             program = (sys.executable, "-m", "check_jsonschema", "--schemafile", str(SCHEMA), str(file))
             rows.append((f"check-jsonschema, {chosen.connectors} connectors", program))
-        seconds: list[list[float]] = [[] for _ in rows]
-        for _ in range(chosen.n):
-            for column, (_, command) in zip(seconds, rows, strict=True):
-                column.append(timed(command, environ))
-    samples = tuple(Sample(row[0], tuple(column)) for row, column in zip(rows, seconds, strict=True))
+        samples = in_turn([(*row, environ) for row in rows], chosen.n)
     Report("validate", samples, tuple(notes)).show(chosen.format)
 
 

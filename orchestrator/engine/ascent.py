@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec, planfile
-from orchestrator.engine.connection import asked, connect, launch
+from orchestrator.engine.connection import asked, call_or_undo, connect, launch
 from orchestrator.engine.effect import effect
 from orchestrator.engine.preparation import render
-from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
+from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.observe import selection
 from orchestrator.observe.unsupervised import living
 from orchestrator.supervise import halt, lock, records
@@ -69,13 +69,7 @@ def up(
     def apply(hear: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         with _reached(home, environ) as client:
             render(preparation)
-            try:
-                result: dict[str, Any] = client.call("apply", params, heard=lambda _, event: hear(event), patient=True)
-            except KeyboardInterrupt:
-                interrupted()
-                stopped = ", ".join(client.call("abort", patient=True)["stopped"]) or "nothing"
-                raise InterruptedByUserError(f"stopped what this `up` had started: {stopped}") from None
-            return result
+            return call_or_undo(client, "apply", params, undo="abort", verb="up", heard=hear, interrupted=interrupted)
 
     return asked(apply, heard)
 

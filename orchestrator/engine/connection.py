@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orchestrator.control.client import Client, NotSupervisedError
-from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedError
 from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
@@ -118,6 +118,29 @@ def asked(ask: Callable[[Heard], Answer], heard: Heard) -> Answer:
             if words:
                 raise
     return ask(hear)
+
+
+def call_or_undo(
+    client: Client,
+    method: str,
+    params: dict[str, Any],
+    *,
+    undo: str,
+    verb: str,
+    heard: Heard,
+    interrupted: Callable[[], None],
+) -> dict[str, Any]:
+    """Call what may take long; at Ctrl-C call `undo`, which stops what the call of `verb` had started.
+
+    `interrupted` is called before that. Raises what the supervisor raises, and then InterruptedByUserError.
+    """
+    try:
+        result: dict[str, Any] = client.call(method, params, heard=lambda _, event: heard(event), patient=True)
+    except KeyboardInterrupt:
+        interrupted()
+        stopped = ", ".join(client.call(undo, patient=True)["stopped"]) or "nothing"
+        raise InterruptedByUserError(f"stopped what this `{verb}` had started: {stopped}") from None
+    return result
 
 
 def wait_until_left(client: Client, *, timeout: float = 10.0) -> None:

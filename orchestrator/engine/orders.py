@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.connection import reach
+from orchestrator.engine.connection import call_or_undo, reach
 from orchestrator.errors import InterruptedByUserError
 from orchestrator.supervise.halt import user_name
 
@@ -46,13 +46,9 @@ def start(
     """
     with reach(home) as client:
         params = {"units": list(units), "timeout": timeout, "by": _by()}
-        try:
-            result: dict[str, Any] = client.call("start", params, heard=lambda _, event: heard(event), patient=True)
-        except KeyboardInterrupt:
-            interrupted()
-            stopped = ", ".join(client.call("withdraw", patient=True)["stopped"]) or "nothing"
-            raise InterruptedByUserError(f"stopped what this `start` had started: {stopped}") from None
-        return result
+        return call_or_undo(
+            client, "start", params, undo="withdraw", verb="start", heard=heard, interrupted=interrupted
+        )
 
 
 def reset(

@@ -96,8 +96,7 @@ class Ward:
         words = [params.get("python"), params.get("boot")]
         if not all(isinstance(word, str) and word.startswith("/") and "\n" not in word for word in words):
             raise UsageError("upgrade needs the absolute paths of python and boot")
-        if not self._operations.is_idle:
-            raise RefusedError(f"{self._supervisor.stack} is being changed", hint="wait for the other command to end")
+        self._refuse_meanwhile()
         self._supervisor.note(None, "upgrade", f"by {words[0]}")
         self._renewal = [str(word) for word in words]
         self._operations.leave.set()
@@ -111,19 +110,25 @@ class Ward:
         to = params.get("to")
         if not isinstance(to, str):
             raise UsageError("hand_over needs to know to whom")
-        if not self._operations.is_idle:
-            raise RefusedError(f"{self._supervisor.stack} is being changed", hint="wait for the other command to end")
+        self._refuse_meanwhile()
         self._supervisor.note(None, "handed-over", f"to {to}")
         self._handed_over = True
         self._operations.leave.set()
         return {"pid": os.getpid()}
 
+    def _refuse_meanwhile(self) -> None:
+        if not self._operations.is_idle:
+            raise RefusedError(f"{self._supervisor.stack} is being changed", hint="wait for the other command to end")
+
+    @property
+    def _guards_next(self) -> bool:
+        """Whether we become the guardian: there is none, and the stack still runs."""
+        return self._orphaned and self._supervisor.is_needed
+
     @property
     def is_followed(self) -> bool:
         """Tell whether another supervisor comes after this one, for the units that run or for none."""
-        if self._handed_over:
-            return True
-        return self._renewal is not None or (self._orphaned and self._supervisor.is_needed)
+        return self._handed_over or self._renewal is not None or self._guards_next
 
     def _take_over(self) -> None:
         """Leave, to become the guardian, once nobody is being served: that one starts the next supervisor."""
@@ -135,7 +140,7 @@ class Ward:
 
     def end(self, home: StackHome) -> None:
         """Become the guardian where there is none and the stack still runs; otherwise return, and leave."""
-        if self._orphaned and self._supervisor.is_needed:
+        if self._guards_next:
             become(command(home, *self._arguments[1:]))
         if self._renewal is not None:
             self._say("\0".join(["renew", *self._renewal]))
