@@ -79,8 +79,12 @@ def iceoryx2_home(directory: Path) -> Path:
     return directory
 
 
+def shared_memory(home: Path) -> list[Path]:
+    """Return what processes of such a directory have in /dev/shm."""
+    return sorted(Path("/dev/shm").glob(f"{locate(home, None).prefix}*"))
+
+
 def remove_shared_memory(home: Path) -> None:
     """Delete what processes of such a directory left in /dev/shm."""
-    prefix = locate(home, None).prefix
-    for file in Path("/dev/shm").glob(f"{prefix}*"):
+    for file in shared_memory(home):
         file.unlink(missing_ok=True)

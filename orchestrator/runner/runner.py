@@ -202,6 +202,7 @@ class ConnectorRunner:
                     raise ConnectorRunnerError(
                         f"pid {child.pid} outlives SIGKILL: it is in the kernel", where=name
                     ) from None
+                channel.repair()
         atexit.unregister(self._at_exit)
 
     def get_output(self) -> tuple[str, str]:

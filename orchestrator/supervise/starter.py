@@ -86,7 +86,7 @@ class Starter:
                 "again"
             )
         if retries >= REPAIR_AT or _is_short_of_memory(spec):
-            self._repair(name, spec)
+            self.tidy(name, spec)
         if _is_short_of_memory(spec):
             raise SpawnError(f"{SHARED_MEMORY} is full")
         holder = watch.holder(spec)
@@ -94,6 +94,18 @@ class Starter:
             raise RefusedSpawnError(
                 f"channel {name} is held by pid {holder} ({processes.command_line(holder) or 'command not readable'})"
             )
+
+    def tidy(self, name: str, spec: UnitSpec) -> None:
+        """Clear the channel of a connector that does not run, when nobody can be using it."""
+        if spec.channel is None:
+            return
+        try:
+            removed = repair(watch.location(spec), spec.channel.name)
+        except OSError as error:
+            self._note(name, "not-repaired", f"cannot look at the channel's remains: {error.strerror}")
+            return
+        if removed:
+            self._note(name, "repaired", f"removed {len(removed)} files that dead processes left and no process used")
 
     def prepare(self, name: str, spec: UnitSpec) -> Gated:
         """Return a process behind its gate, to which all is set that the unit may use. Raises SpawnError."""
@@ -145,18 +157,6 @@ class Starter:
         if process is not None and process.log:
             return process.log
         return self._logs.latest(name)
-
-    def _repair(self, name: str, spec: UnitSpec) -> None:
-        """Clear the channel of a connector whose starts fail again and again, when nobody can be using it."""
-        if spec.channel is None:
-            return
-        try:
-            removed = repair(watch.location(spec), spec.channel.name)
-        except OSError as error:
-            self._note(name, "not-repaired", f"cannot look at the channel's remains: {error.strerror}")
-            return
-        if removed:
-            self._note(name, "repaired", f"removed {len(removed)} files that dead processes left and no process used")
 
     def _has_namespaces(self) -> bool:
         if self._namespaces is None:

@@ -56,6 +56,7 @@ from orchestrator.supervise.unit import (
     SpawnFailed,
     Terminate,
     Tick,
+    Tidy,
 )
 from orchestrator.supervise.vigil import Vigil
 
@@ -449,6 +450,8 @@ class Supervisor:
                 self._signalled(name, signal.SIGTERM, self._terminate(name, process))
             case Kill() if process is not None:
                 self._signalled(name, signal.SIGKILL, process.signal(signal.SIGKILL))
+            case Tidy(spec=spec):
+                self._starter.tidy(name, spec)
             case LetGo():
                 self._let_go(name)
             case Halt(reason=reason):

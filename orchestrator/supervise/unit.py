@@ -292,6 +292,13 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Tidy:
+    """Remove what is left of a connector's channel: it may have ended in the middle of taking it down."""
+
+    spec: UnitSpec
+
+
+@dataclass(frozen=True, slots=True)
 class LetGo:
     """Watch an external connector's process no more; it is not ours to end."""
 
@@ -311,7 +318,7 @@ class Note:
     text: str = ""
 
 
-Action = Spawn | Soften | Terminate | Kill | LetGo | Halt | Note
+Action = Spawn | Soften | Terminate | Kill | Tidy | LetGo | Halt | Note
 Step = tuple[Unit, tuple[Action, ...]]
 
 
@@ -348,7 +355,7 @@ def step(unit: Unit, spec: UnitSpec, event: Event, now: float, *, noise: float =
         case Spread():
             return _spread(unit, now)
         case Held(reason=reason, seconds=seconds):
-            return _held(unit, reason, seconds, now)
+            return _held(unit, spec, reason, seconds, now)
         case Stop():
             return _stop(unit, spec, event, now)
         case Begin():
@@ -504,10 +511,10 @@ def _spread(unit: Unit, now: float) -> Step:
     return replace(_enter(unit, State.BACKOFF, now, unit.why, begins), prober=None, spread=0.0, climb=begins), ()
 
 
-def _held(unit: Unit, reason: str, seconds: float, now: float) -> Step:
+def _held(unit: Unit, spec: UnitSpec, reason: str, seconds: float, now: float) -> Step:
     gone = replace(unit, alive=False, level=None, running=None, stopping=None)
     if not gone.wanted:
-        return _enter(gone, State.STOPPED, now, reason), (Note("stopped", reason),)
+        return _put_down(gone, spec, now, reason, why=reason)
     told = () if unit.why == reason else (Note("held", reason),)
     return _enter(gone, State.BACKOFF, now, reason, now + seconds), told
 
@@ -517,7 +524,7 @@ def _stop(unit: Unit, spec: UnitSpec, event: Stop, now: float) -> Step:
     if not unit.alive:
         if unit.state is State.STOPPED:
             return unwanted, ()
-        return _enter(unwanted, State.STOPPED, now), (Note("stopped", event.reason),)
+        return _put_down(unwanted, spec, now, event.reason)
     if unit.stopping is None:
         grace = (unit.running or spec).grace if event.grace is None else event.grace
         stopping = Stopping(After.STOPPED, event.reason, grace)
@@ -652,7 +659,7 @@ def _stopped(gone: Unit, spec: UnitSpec, stopping: Stopping, now: float, noise: 
     reason = stopping.reason
     match stopping.after:
         case After.STOPPED:
-            return _enter(gone, State.STOPPED, now), (Note("stopped", reason),)
+            return _put_down(gone, spec, now, reason)
         case After.WAITING:
             again = replace(gone, restarts=gone.restarts + stopping.counted, failures=0, retries=0)
             return _enter(again, State.WAITING, now, reason), (Note("restart", reason),)
@@ -672,7 +679,7 @@ def _unclean(used: UnitSpec, stopping: Stopping, code: int | None) -> str | None
 
 def _fail(gone: Unit, spec: UnitSpec, reason: str, now: float, noise: float) -> Step:
     if not gone.wanted:
-        return _enter(gone, State.STOPPED, now, reason), (Note("stopped", reason),)
+        return _put_down(gone, spec, now, reason, why=reason)
     if spec.restart.policy is RestartPolicy.NEVER:
         return _give_up(gone, spec, reason, now)
     limit = spec.restart.limit
@@ -687,6 +694,12 @@ def _fail(gone: Unit, spec: UnitSpec, reason: str, now: float, noise: float) -> 
         return _enter(counted, State.WAITING, now, reason), (Note("restart", reason),)
     text = f"{reason}; next start in {wait:.2g} s"
     return _enter(counted, State.BACKOFF, now, reason, now + wait), (Note("backoff", text),)
+
+
+def _put_down(gone: Unit, spec: UnitSpec, now: float, reason: str, *, why: str | None = None) -> Step:
+    stopped = _enter(gone, State.STOPPED, now, why)
+    note = Note("stopped", reason)
+    return stopped, (note, Tidy(spec)) if spec.kind is Kind.CONNECTOR else (note,)
 
 
 def _give_up(gone: Unit, spec: UnitSpec, reason: str, now: float) -> Step:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.integration.harness import Machine, pair
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PROMISED = {"name", "kind", "state", "level", "pid", "since", "restarts", "exit", "proven", "channel"}
 
@@ -121,6 +125,37 @@ def test_up_waits_no_longer_than_it_is_told(machine: Machine) -> None:
     assert "bf: live not reached" in done.err
     machine.hftstack("down", "s", "--now")
     assert machine.left() == {}
+
+
+def test_a_connector_that_had_to_be_killed_leaves_no_shared_memory_once_it_is_to_stay_down(
+    machine: Machine, paper_binaries: Path, free_port: int
+) -> None:
+    url = f"127.0.0.1:{free_port}"
+    exchange_is_away = {"stream_url": f"ws://{url}/ws", "api_url": f"http://{url}"}
+    hasty = {"health": {"startup": "1s"}, "stop": {"grace": "1s"}}
+    paper = {"type": "binancefutures", "config": exchange_is_away}
+    machine.write(
+        source={"path": str(paper_binaries.parent.parent)},
+        connectors={"bf": {**paper, **hasty}, "by": {"type": "sim", **hasty}},
+    )
+    assert machine.hftstack("up", machine.file).code == 5
+    for pid in machine.pids().values():
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+
+    assert machine.hftstack("down", "s").code == 5
+    assert machine.left() == {}
+    assert sorted(unit or "" for unit in machine.happened("repaired")) == ["bf", "by"]
+
+
+def test_a_connector_that_had_crashed_leaves_no_shared_memory_after_down(machine: Machine) -> None:
+    machine.write(connectors={"bf": {"type": "sim", "restart": {"policy": "never"}}})
+    machine.up()
+    os.kill(machine.pids()["bf"] or 0, signal.SIGKILL)
+    machine.until_units(lambda units: units["bf"]["state"] == "failed")
+    assert machine.shared_memory()  # for who looks into what happened
+
+    machine.down()
 
 
 def test_ctrl_c_stops_what_this_up_started_and_nothing_else(machine: Machine) -> None:

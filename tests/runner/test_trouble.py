@@ -16,6 +16,7 @@ from orchestrator.deployment.homes import locate
 from orchestrator.supervise import halt
 from orchestrator.supervise.process import identity
 from tests.children import until
+from tests.isolation import shared_memory
 from tests.runner.conftest import FUTURES
 
 if TYPE_CHECKING:
@@ -211,6 +212,16 @@ def test_one_that_ignores_sigterm_is_killed_after_its_time_and_that_is_logged(
     assert runner.process is not None
     assert runner.process.returncode == -signal.SIGKILL
     assert "did not end within 0.6 s and was killed" in caplog.text
+
+
+def test_what_a_killed_one_leaves_in_shared_memory_is_removed(bench: Bench, paper_binaries: Path) -> None:
+    runner = bench.paper(paper_binaries, shutdown_timeout=0.6)
+    with runner:
+        assert runner.process is not None
+        os.kill(runner.process.pid, signal.SIGSTOP)
+
+    assert runner.process.returncode == -signal.SIGKILL
+    assert shared_memory(bench.folder) == []
 
 
 def test_the_time_to_end_may_be_given_with_the_stop(bench: Bench) -> None:

@@ -30,6 +30,7 @@ from orchestrator.supervise.unit import (
     Stop,
     Terminate,
     Tick,
+    Tidy,
     Unit,
     Unreachable,
 )
@@ -551,6 +552,32 @@ class TestStop:
             assert life.now - before == pytest.approx(0.05)
         life.on(Exited(0))
         assert (life.unit.state, life.unit.unclean, life.unit.deadline) == (State.STOPPED, None, None)
+
+    def test_what_a_connector_leaves_is_tidied_once_it_is_down_to_stay(self) -> None:
+        life = Life(BF).up()
+        life.on(Stop("down"))
+        life.on(Begin())
+        assert Tidy(BF) in life.on(Exited(1))
+
+    def test_what_a_connector_leaves_is_tidied_when_it_is_wanted_no_more_also_if_it_was_down_before(self) -> None:
+        life = Life(replace(BF, restart=replace(BF.restart, policy=RestartPolicy.NEVER))).up()
+        assert not any(isinstance(action, Tidy) for action in life.on(Exited(1)))
+        assert Tidy(life.spec) in life.on(Stop("down"))
+
+    def test_a_connector_that_starts_again_is_not_tidied(self) -> None:
+        life = Life(BF).up()
+        life.again()
+        life.on(Recycle("changed"))
+        life.on(Begin())
+        life.on(Exited(1))
+        assert not any(isinstance(action, Tidy) for action in life.done)
+
+    def test_what_has_no_channel_is_not_tidied(self) -> None:
+        life = Life(MM).up()
+        life.on(Stop("down"))
+        life.on(Begin())
+        life.on(Exited(0))
+        assert not any(isinstance(action, Tidy) for action in life.done)
 
     def test_a_connector_is_killed_when_its_grace_runs_out_and_not_before(self) -> None:
         life = Life(BF).up()
