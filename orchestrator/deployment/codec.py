@@ -8,10 +8,15 @@ import math
 import types
 from enum import Enum
 from functools import cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from _typeshed import DataclassInstance
+
+    Builder = Callable[[object], object]
 
 
 T = TypeVar("T", bound="DataclassInstance")
@@ -22,11 +27,6 @@ _LEAVES: Final = frozenset({str, int, float, bool, type(None)})
 
 class DecodeError(ValueError):
     """Raised when JSON does not have the shape of the type; the message begins with the JSON pointer."""
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
 
 
 @cache
@@ -75,77 +75,154 @@ def decode(cls: type[T], text: str | bytes) -> T:
 
 def build(cls: type[T], data: object) -> T:
     """Return the dataclass that plain `data` describes. Raises DecodeError."""
-    value = _build(cls, data, "")
-    assert isinstance(value, cls)  # noqa: S101 - for the type checker: _build returns what it was asked for
+    try:
+        value = _builder(cls)(data)
+    except _WrongError as error:
+        at = "".join(f"/{key}" for key in reversed(error.keys))
+        raise DecodeError(f"{at or '/'}: {error}") from None
+    assert isinstance(value, cls)  # noqa: S101 - for the type checker: a builder makes what it was asked for
     return value
 
 
-def _build(hint: Any, data: object, at: str) -> object:  # noqa: ANN401 - a type form
+class _WrongError(Exception):
+    """Raised by a builder; whoever it passes through adds its key, so the innermost is the first."""
+
+    def __init__(self, message: str, *keys: object) -> None:
+        super().__init__(message)
+        self.keys = list(keys)
+
+
+@cache
+def _builder(hint: Any) -> Builder:  # noqa: ANN401 - a type form
+    """Return what makes values of a type from JSON; what is to be known of the type is looked up once."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        choices = get_args(hint)
-        if data is None and type(None) in choices:
-            return None
-        (inner,) = (choice for choice in choices if choice is not type(None))
-        return _build(inner, data, at)
+        return _optional(hint)
     if origin is tuple:
-        return _tuple(get_args(hint), data, at)
+        items = get_args(hint)
+        if len(items) == 2 and items[1] is Ellipsis:  # noqa: PLR2004 - tuple[T, ...]
+            return _list(_builder(items[0]))
+        return _fixed(tuple(_builder(item) for item in items))
     if origin is dict:
-        _, inner = get_args(hint)
-        if not isinstance(data, dict):
-            raise _mistyped("an object", data, at)
-        return {str(key): _build(inner, item, f"{at}/{key}") for key, item in data.items()}
+        return _mapping(_builder(get_args(hint)[1]))
     if dataclasses.is_dataclass(hint):
-        return _object(hint, data, at)
+        return _object(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
+        return _member(hint)
+    return _number if hint is float else _leaf(hint)
+
+
+def _optional(hint: Any) -> Builder:  # noqa: ANN401 - a type form
+    choices = get_args(hint)
+    (inner,) = (_builder(choice) for choice in choices if choice is not type(None))
+    if type(None) not in choices:
+        return inner
+    return lambda data: None if data is None else inner(data)
+
+
+def _list(inner: Builder) -> Builder:
+    def make(data: object) -> tuple[object, ...]:
+        if not isinstance(data, list):
+            raise _mistyped("a list", data)
+        return _items(data, repeat(inner))
+
+    return make
+
+
+def _fixed(inner: tuple[Builder, ...]) -> Builder:
+    def make(data: object) -> tuple[object, ...]:
+        if not isinstance(data, list):
+            raise _mistyped("a list", data)
+        if len(inner) != len(data):
+            raise _mistyped(f"a list of {len(inner)}", data)
+        return _items(data, inner)
+
+    return make
+
+
+def _items(data: list[object], builders: Iterable[Builder]) -> tuple[object, ...]:
+    made: list[object] = []
+    for item, builder in zip(data, builders, strict=False):
         try:
-            return hint(data)
+            made.append(builder(item))
+        except _WrongError as error:
+            error.keys.append(len(made))
+            raise
+    return tuple(made)
+
+
+def _mapping(inner: Builder) -> Builder:
+    def make(data: object) -> dict[str, object]:
+        if not isinstance(data, dict):
+            raise _mistyped("an object", data)
+        return _entries(data, dict.fromkeys(data, inner))
+
+    return make
+
+
+def _object(cls: Any) -> Builder:  # noqa: ANN401 - a dataclass type
+    hints = get_type_hints(cls)
+    fields = dataclasses.fields(cls)
+    builders = {f.name: _builder(hints[f.name]) for f in fields}
+    nothing = dataclasses.MISSING
+    required = [f.name for f in fields if f.default is nothing and f.default_factory is nothing]
+
+    def make(data: object) -> object:
+        if not isinstance(data, dict):
+            raise _mistyped("an object", data)
+        for key in data:
+            if key not in builders:
+                raise _WrongError("unknown key", key)
+        for name in required:
+            if name not in data:
+                raise _WrongError("missing", name)
+        return cls(**_entries(data, builders))
+
+    return make
+
+
+def _entries(data: dict[str, object], builders: Mapping[str, Builder]) -> dict[str, object]:
+    made = {}
+    for key, item in data.items():
+        try:
+            made[key] = builders[key](item)
+        except _WrongError as error:
+            error.keys.append(key)
+            raise
+    return made
+
+
+def _member(cls: type[Enum]) -> Builder:
+    def make(data: object) -> object:
+        try:
+            return cls(data)
         except ValueError:
-            names = ", ".join(str(member.value) for member in hint)
-            raise _mistyped(f"one of {names}", data, at) from None
-    if hint is float:
-        return _number(data, at)
-    if not isinstance(data, hint) or (isinstance(data, bool) and hint is not bool):
-        raise _mistyped(hint.__name__, data, at)
-    return data
+            names = ", ".join(str(member.value) for member in cls)
+            raise _mistyped(f"one of {names}", data) from None
+
+    return make
 
 
-def _number(data: object, at: str) -> float:
-    if not isinstance(data, int | float) or isinstance(data, bool):
-        raise _mistyped("float", data, at)
-    try:
-        value = float(data)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise DecodeError(f"{at or '/'}: not a finite number")
-    return value
+def _leaf(cls: type) -> Builder:
+    def make(data: object) -> object:
+        if type(data) is not cls:
+            raise _mistyped(cls.__name__, data)
+        return data
+
+    return make
 
 
-def _tuple(items: tuple[Any, ...], data: object, at: str) -> tuple[object, ...]:
-    if not isinstance(data, list):
-        raise _mistyped("a list", data, at)
-    if len(items) == 2 and items[1] is Ellipsis:  # noqa: PLR2004 - tuple[T, ...]
-        return tuple(_build(items[0], item, f"{at}/{i}") for i, item in enumerate(data))
-    if len(items) != len(data):
-        raise _mistyped(f"a list of {len(items)}", data, at)
-    return tuple(_build(hint, item, f"{at}/{i}") for i, (hint, item) in enumerate(zip(items, data, strict=True)))
+def _number(data: object) -> float:
+    if type(data) is float or type(data) is int:
+        try:
+            value = float(data)
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            raise _WrongError("not a finite number")
+        return value
+    raise _mistyped("float", data)
 
 
-def _object(cls: Any, data: object, at: str) -> object:  # noqa: ANN401 - a dataclass type
-    if not isinstance(data, dict):
-        raise _mistyped("an object", data, at)
-    hints = _hints(cls)
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    for key in data:
-        if key not in known:
-            raise DecodeError(f"{at}/{key}: unknown key")
-    for name, f in known.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in data:
-            raise DecodeError(f"{at}/{name}: missing")
-    return cls(**{name: _build(hints[name], item, f"{at}/{name}") for name, item in data.items()})
-
-
-def _mistyped(wanted: str, data: object, at: str) -> DecodeError:
-    return DecodeError(f"{at or '/'}: expected {wanted}, found {type(data).__name__}")
+def _mistyped(wanted: str, data: object) -> _WrongError:
+    return _WrongError(f"expected {wanted}, found {type(data).__name__}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.supervise.process import Process, SpawnError, found_in_proc, ignored_signals, own_user_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 UNOPENED: Final = 125
@@ -82,10 +82,11 @@ class Gated:
         self.process.signal(signal.SIGKILL)
 
 
-def spawn(command: Command) -> Gated:
+def spawn(command: Command, ignored: Collection[signal.Signals] | None = None) -> Gated:
     """Start a child behind its gate, in a session of its own, default dispositions, an empty signal mask.
 
-    Its output goes straight to the log file, never through us. Raises SpawnError.
+    Its output goes straight to the log file, never through us. `ignored` is what `ignored_signals` has said to one who
+    starts many and ignores none of its own. Raises SpawnError.
     """
     prefix = own_user_namespace() if command.own_user_namespace else ()
     slack = "" if command.timer_slack is None else str(command.timer_slack)
@@ -105,7 +106,7 @@ def spawn(command: Command) -> Gated:
                 ],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=ignored_signals(),
+                setsigdef=ignored_signals() if ignored is None else ignored,
             )
         except OSError:
             os.close(opening)

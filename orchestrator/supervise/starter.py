@@ -54,6 +54,7 @@ class Starter:
         self._note = note
         self._logs = LogFiles(home.logs)
         self._digests: dict[str, tuple[UnitSpec, str]] = {}
+        self._ignored = processes.ignored_signals()
         self._nofile = processes.raise_descriptor_limit()
         processes.leave_no_core()
         self._softens = os.geteuid() == 0 or processes.may_soften_others()
@@ -118,7 +119,7 @@ class Starter:
             timer_slack=spec.resources.timer_slack,
             own_user_namespace=spec.kind is Kind.CONNECTOR and not self._softens and self._has_namespaces(),
         )
-        gated = spawn(command)
+        gated = spawn(command, self._ignored)
         try:
             processes.apply_resources(gated.process.id.pid, spec.resources, self._nofile)
         except SpawnError as error:

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import Deployment, UnitSpec
+    from orchestrator.supervise.gate import Gated
     from orchestrator.supervise.graph import Graph, Todo
     from orchestrator.supervise.halt import Halt as Latch
     from orchestrator.supervise.records import Before
@@ -89,6 +90,7 @@ class Supervisor:
         self._prefix = prefix
         self._journal = Journal(home.journal)
         self._processes: dict[str, Process] = {}
+        self._gated: list[Gated] = []
         self._spared: set[int] = set()
         self._told: set[Process] = set()
         self._external: dict[str, Process] = {}
@@ -395,6 +397,7 @@ class Supervisor:
         with self._announcer.held():
             for name, action in todo:
                 self._try(name, action)
+            self._open_gates()
         if self._ledger.is_behind(self.graph):
             self._roster.keep()
 
@@ -492,14 +495,21 @@ class Supervisor:
             self._inbox.append((name, SpawnFailed(str(error), refused=isinstance(error, RefusedSpawnError))))
             return
         process = gated.process
-        self._processes[name] = process
-        self._roster.keep()
         self._roster.watch(name, process)
-        gated.open()
-        self._roster.keep_soon()
+        self._gated.append(gated)
         self.note(name, "start")
         self._archivist.soon()
         self._observe(name, spec, process)
+
+    def _open_gates(self) -> None:
+        """Let the programs begin whose processes wait for it, once all of them are recorded."""
+        if not self._gated:
+            return
+        self._roster.keep()
+        for gated in self._gated:
+            gated.open()
+        self._gated.clear()
+        self._roster.keep_soon()
 
     def _appeared(self, name: str) -> None:
         """Watch the channel of an external connector that has been found."""
