@@ -138,6 +138,10 @@ def adopt(
     for name, count in recorded.restarts.items():
         if name in units:
             units[name] = replace(units[name], restarts=units[name].restarts + count)
+    for name, spent in recorded.spent.items():
+        if name in units:
+            window = tuple(at for at in spent.window if at <= now)
+            units[name] = replace(units[name], failures=spent.failures, window=window)
     for name, process in (processes | ended).items():
         record = ours.get(name)
         if name in units and units[name].alive and record is not None and process.id == _who(record):

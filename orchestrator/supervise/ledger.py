@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.deployment import codec
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import records
-from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
+from orchestrator.supervise.records import Intent, Intents, Spent, UnitIntent, UnitRecord, Units
 from orchestrator.supervise.unit import State
 
 if TYPE_CHECKING:
@@ -87,36 +87,49 @@ class Ledger:
             self._intents, self._unwritten = intents, None
 
     def keep_units(self, graph: Graph, processes: Mapping[str, Process]) -> None:
-        """Write which processes are ours, and how often each unit was restarted."""
+        """Write which processes are ours, how often each unit was restarted, and what it has spent of its budgets."""
         self._kept = _followed(graph)
-        restarts = {name: unit.restarts for name, unit in graph.units.items() if unit.restarts}
         units = {name: _record(graph.used(name), graph.units[name], process) for name, process in processes.items()}
         try:
-            records.overwrite_file(self._home.units, self._encoded(units, restarts))
+            records.overwrite_file(self._home.units, self._encoded(units, graph))
         except OSError as error:
             text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
             self._note(None, "record", text)
 
     def is_behind(self, graph: Graph) -> bool:
-        """Tell whether a unit was restarted, or a stop began or was changed, since the processes were written."""
+        """Tell whether a count or a stop has changed since the processes were written."""
         return _followed(graph) != self._kept
 
-    def _encoded(self, units: Mapping[str, UnitRecord], restarts: dict[str, int]) -> str:
+    def _encoded(self, units: Mapping[str, UnitRecord], graph: Graph) -> str:
         """Return what codec makes of all records; only those that have changed are encoded again."""
         for name, record in units.items():
             if self._texts.get(name, (None, ""))[0] != record:
                 self._texts[name] = record, f"{json.dumps(name)}:{codec.encode(record)}"
         text = ",".join(self._texts[name][1] for name in sorted(units))
-        return codec.encode(Units(self._boot, restarts=restarts)).replace('"units":{}', f'"units":{{{text}}}')
+        counted = Units(
+            self._boot,
+            restarts={name: unit.restarts for name, unit in graph.units.items() if unit.restarts},
+            spent={name: Spent(unit.failures, unit.window) for name, unit in graph.units.items() if _has_spent(unit)},
+        )
+        return codec.encode(counted).replace('"units":{}', f'"units":{{{text}}}')
 
 
 def _followed(graph: Graph) -> dict[str, object]:
     """Return what of the units is written as soon as it has changed, beside their processes."""
     return {
-        name: (unit.restarts, unit.stopping and (unit.stopping.after, unit.stopping.kill_at))
+        name: (
+            unit.restarts,
+            unit.failures,
+            unit.window,
+            unit.stopping and (unit.stopping.after, unit.stopping.kill_at),
+        )
         for name, unit in graph.units.items()
-        if unit.restarts or unit.stopping is not None
+        if unit.restarts or _has_spent(unit) or unit.stopping is not None
     }
+
+
+def _has_spent(unit: Unit) -> bool:
+    return unit.failures > 0 or bool(unit.window)
 
 
 def _intent(unit: Unit) -> UnitIntent:

@@ -23,7 +23,7 @@ from orchestrator.supervise.stopping import Stopping  # noqa: TC001 - the codec 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_UNITS: Final = 2
+_UNITS: Final = 3
 _INTENTS: Final = 2
 _BEFORE: Final = 2
 _UNSEALED: Final = 1
@@ -100,15 +100,28 @@ class UnitRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a unit has spent of its budgets: failures since it was last stable, restarts that its limit counts.
+
+    The instants of `window` are seconds of the monotonic clock.
+    """
+
+    failures: int = 0
+    window: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
     """The processes of a stack, by unit, of one boot.
 
-    `restarts` counts those of each unit that had any, whether it runs or not; format 1 has none of it.
+    `restarts` counts those of each unit that had any, whether it runs or not; format 1 has none of it. `spent` is of
+    each unit that has failed; formats 1 and 2 have none of it.
     """
 
     boot: str
     units: dict[str, UnitRecord] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, Spent] = field(default_factory=dict)
     format: int = _UNITS
 
 
@@ -209,7 +222,7 @@ def read_before(path: Path) -> Before | None:
 def read_units(path: Path, boot: str) -> Units:
     """Return the recorded processes of this boot; nothing when there is no record, or none that can be read.
 
-    A lost record costs the counts of restarts alone: the markers in the processes' environment name them too.
+    A lost record costs no more than the counts: the markers in the processes' environment name the processes too.
     """
     try:
         units = codec.decode(Units, path.read_bytes())

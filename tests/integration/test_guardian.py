@@ -132,6 +132,24 @@ def test_restarts_are_counted_on_over_the_deaths_of_supervisors(machine: Machine
     machine.down()
 
 
+def test_a_limit_holds_over_the_deaths_of_supervisors(machine: Machine) -> None:
+    machine.write(services={"s1": {"command": ["sleep", "1000"], "restart": {"limit": {"restarts": 2}}}})
+    machine.up()
+
+    def restarted(times: int) -> Callable[[dict[str, dict[str, Any]]], bool]:
+        return lambda units: (units["s1"]["level"], units["s1"]["restarts"]) == ("ready", times)
+
+    for restarts in (1, 2):
+        _kill(machine.pids()["s1"] or 0)
+        machine.until_units(restarted(restarts))
+        supervisor = machine.supervisor()
+        _kill(supervisor)
+        until(_is_supervised_by_another(machine, supervisor))
+    _kill(machine.until_units(lambda units: units["s1"]["level"] == "ready")["s1"]["pid"])
+    machine.until_units(lambda units: units["s1"]["state"] == "failed")
+    machine.down()
+
+
 def test_a_bot_that_finished_while_nobody_supervised_is_not_started_again(machine: Machine) -> None:
     script = "import signal, sys; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0)); print('set', flush=True); "
     machine.write({"bots": {"once": {"command": ["python3", "-c", script + "signal.pause()"]}}})

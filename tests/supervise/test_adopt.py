@@ -27,7 +27,7 @@ from orchestrator.supervise import graph as graphs
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, digest, is_started_from
 from orchestrator.supervise.process import Process
-from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
+from orchestrator.supervise.records import Intent, Intents, Spent, UnitIntent, UnitRecord, Units
 from orchestrator.supervise.stopping import After, Stopping
 from orchestrator.supervise.unit import Exited, Kill, Observed, Recycle, Spawn, State, Terminate, Tick, step
 from tests.children import until
@@ -103,6 +103,7 @@ def _adopt(
     intents: dict[str, UnitIntent] | None = None,
     records: dict[str, UnitRecord] | None = None,
     restarts: dict[str, int] | None = None,
+    spent: dict[str, Spent] | None = None,
     hold: bool = False,
     held: dict[str, int] | None = None,
 ) -> Adoption:
@@ -114,7 +115,7 @@ def _adopt(
         return None if who is None else Process.adopt(who, marker="", log=None)
 
     deployment = Deployment("s", "/s.yaml", "local", specs)
-    recorded = Units("boot", records or {}, restarts or {})
+    recorded = Units("boot", records or {}, restarts or {}, spent or {})
     found = adopt(deployment, Intents(intents or {}), recorded, _PREFIX, 100.0, hold=hold, find=find)
     for process in (found.processes | found.external).values():
         process.close()
@@ -215,6 +216,23 @@ def test_restarts_are_counted_on_whatever_has_become_of_the_unit(survivors: _Sur
     )
     counted = {name: unit.restarts for name, unit in _after_ends(found).items()}
     assert counted == {"runs": 2, "died": 3, "rests": 3, "failed": 4, "new": 0}
+
+
+def test_what_was_spent_of_the_budgets_stays_spent_but_for_what_the_clock_has_not_reached(
+    survivors: _Survivors,
+) -> None:
+    runs, rests = connector("runs"), connector("rests")
+    found = _adopt(
+        runs,
+        rests,
+        records={"runs": _record(runs, survivors.start(runs))},
+        spent={"runs": Spent(2, (90.0, 95.0)), "rests": Spent(1, (99.0, 101.0)), "forgotten": Spent(1, (1.0,))},
+    )
+    units = found.graph.units
+    assert {name: (unit.failures, unit.window) for name, unit in units.items()} == {
+        "runs": (2, (90.0, 95.0)),
+        "rests": (1, (99.0,)),
+    }
 
 
 def test_without_a_record_the_marker_names_the_unit_and_its_helpers_are_not_taken_over(survivors: _Survivors) -> None:

@@ -3,13 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from orchestrator.deployment import codec
 from orchestrator.deployment.homes import locate
 from orchestrator.supervise import records
 from orchestrator.supervise.graph import Graph
 from orchestrator.supervise.ledger import Ledger
 from orchestrator.supervise.process import Process, ProcessId
-from orchestrator.supervise.records import Intent, UnitIntent, Units
+from orchestrator.supervise.records import Intent, Spent, UnitIntent, Units
 from orchestrator.supervise.stopping import After, Stopping
 from orchestrator.supervise.unit import State, Unit
 from tests.supervise.specs import bot, connector
@@ -59,6 +61,23 @@ def test_the_restarts_of_all_units_are_on_disk_with_the_processes_and_told_when_
     found = records.read_units(home.units, "boot")
     assert (found.restarts, list(found.units)) == ({"units": 2}, ["bf"])
     assert not ledger.is_behind(later)
+
+
+@pytest.mark.parametrize("unit", [Unit(State.BACKOFF, failures=1), Unit(State.UP, window=(7.5,))])
+def test_what_a_unit_has_spent_of_its_budgets_is_on_disk_until_it_is_given_back(tmp_path: Path, unit: Unit) -> None:
+    home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
+    home.prepare()
+    ledger = Ledger(home, "boot", lambda *_: None)
+    graph = Graph({"bf": connector("bf")}, {"bf": unit})
+    assert ledger.is_behind(graph)
+    ledger.keep_units(graph, {})
+    assert not ledger.is_behind(graph)
+    assert records.read_units(home.units, "boot").spent == {"bf": Spent(unit.failures, unit.window)}
+    assert records.read_units(home.units, "another boot").spent == {}
+    forgiven = replace(graph, units={"bf": Unit(State.UP)})
+    assert ledger.is_behind(forgiven)
+    ledger.keep_units(forgiven, {})
+    assert records.read_units(home.units, "boot").spent == {}
 
 
 def test_an_intent_that_could_not_be_written_is_told_once_and_written_when_it_can_be(tmp_path: Path) -> None:

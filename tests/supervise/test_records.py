@@ -10,7 +10,7 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.model import FORMAT, Deployment, Kind, Level, Logs
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import records
-from orchestrator.supervise.records import Intent, Intents, UnitIntent, UnitRecord, Units
+from orchestrator.supervise.records import Intent, Intents, Spent, UnitIntent, UnitRecord, Units
 from tests.supervise.specs import bot, connector
 
 if TYPE_CHECKING:
@@ -101,12 +101,15 @@ def test_the_processes_that_an_older_hftstack_recorded_are_known_and_those_of_a_
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "units.json"
-    written = codec.plain(Units("boot", {"bf": _RECORD}, {"bf": 3}))
+    whole = Units("boot", {"bf": _RECORD}, {"bf": 3}, {"bf": Spent(1, (2.5,))})
+    written = codec.plain(whole)
     path.write_text(json.dumps(written))
+    assert records.read_units(path, "boot") == whole
+    path.write_text(json.dumps({key: written[key] for key in ("boot", "units", "restarts")} | {"format": 2}))
     assert records.read_units(path, "boot") == Units("boot", {"bf": _RECORD}, {"bf": 3})
     path.write_text(json.dumps({key: written[key] for key in ("boot", "units")} | {"format": 1}))
     assert records.read_units(path, "boot") == Units("boot", {"bf": _RECORD})
-    path.write_text(json.dumps(written | {"format": 3}))
+    path.write_text(json.dumps(written | {"format": 4}))
     assert records.read_units(path, "boot") == Units("boot")
 
 
