@@ -24,7 +24,8 @@ def command(file: Path, *, only_print: bool) -> int:
     A stack that runs becomes the service's at once: its supervisor leaves, systemd's takes the units over as they run,
     and none is touched; what its file says by then is for the next `up` or boot. One that does not run is not started.
 
-    `systemctl stop` is an ordered down; a guardian or supervisor that dies leaves the units running, and the next
+    A boot leaves down what was stopped by name, had failed or had finished, also when the whole stack went down after
+    that. `systemctl stop` is an ordered down; a guardian or supervisor that dies leaves the units running, and the next
     start takes them over. A service starts with the binaries of an earlier build, and with its file as it is then;
     where a lock lies beside the file by now, with nothing but what that says. Of this environment it has what units
     inherit and hftstack's own variables, and no others.

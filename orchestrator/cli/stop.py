@@ -21,7 +21,7 @@ from orchestrator.observe.table import duration
 def command(units: tuple[str, ...], stack: str | None, *, hurry: bool, force: bool) -> int:
     """Stop units and what hangs below them, dependents first. The rest of the stack runs on.
 
-    They stay down, also for later supervisors, until `start`, `restart` or `up`. Refuses with exit 7 while a bot that
+    They stay down, also after a reboot, until `start`, `restart` or `up`. Refuses with exit 7 while a bot that
     is not ours is attached to a channel. Exits 5 when one did not end cleanly. Orders at the exchange are not
     cancelled.
     """

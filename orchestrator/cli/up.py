@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @arguments.file_and_units
 @arguments.stack_option
 @click.option("--foreground", is_flag=True, help="Supervise from this process, for systemd and containers.")
-@click.option("--take-over", is_flag=True, help="With --foreground: take units that run over as they are.")
+@click.option("--take-over", is_flag=True, help="With --foreground: take units over as they are, running or left.")
 @click.option("--no-build", is_flag=True, help="Use the binaries of an earlier build.")
 @click.option("--until-logout", is_flag=True, help="The channels may go with this user's logout.")
 @click.option("--locked", is_flag=True, help="Refuse what differs from the lock file, before anything is touched.")
@@ -96,7 +96,10 @@ def command(
     for warning in prepared.warnings:
         terminal.say(f"warning: {warning}")
     if foreground:
-        ascent.stay(prepared, environ=os.environ)
+        left = ascent.left_down(prepared) if take_over else ()
+        for name in left:
+            terminal.say(f"{name} stays down, as it was left.  hftstack start {name}")
+        ascent.stay(prepared, environ=os.environ, left=left)
     chosen = _chosen(prepared.deployment, units)
     watch = climbing.Watch("up", chosen)
     try:

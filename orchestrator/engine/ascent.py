@@ -99,12 +99,31 @@ def _reached(home: StackHome, environ: Mapping[str, str]) -> Client:
         raise
 
 
-def stay(preparation: Preparation, *, environ: Mapping[str, str]) -> NoReturn:
-    """Become the stack's supervisor in the foreground. Raises RefusedError when it has one already."""
+def left_down(preparation: Preparation) -> tuple[str, ...]:
+    """Return the units that a boot leaves as they were: stopped by name, failed, finished.
+
+    A stack that went down as a whole is as it was before that; one in which nothing would run is started. Raises
+    RefusedError for a damaged record.
+    """
+    intents = records.read_intents(preparation.home.intent)
+    left = intents.aside
+    if left is None:
+        left = {name: found for name, found in intents.units.items() if found.intent is not records.Intent.UP}
+    units = preparation.deployment.units
+    down = tuple(spec.name for spec in units if spec.name in left)
+    return down if len(down) < len(units) else ()
+
+
+def stay(preparation: Preparation, *, environ: Mapping[str, str], left: Sequence[str] = ()) -> NoReturn:
+    """Become the stack's supervisor in the foreground, and start its units but those of `left`.
+
+    Raises RefusedError when it has one already.
+    """
     home = preparation.home
     halt.refuse(home)
     _refuse_supervised(home)
-    asked = json.dumps({"by": preparation.by, "plan": _plan(preparation, None)})
+    only = [spec.name for spec in preparation.deployment.units if spec.name not in left] if left else None
+    asked = json.dumps({"by": preparation.by, "plan": _plan(preparation, only), "only": only})
     render(preparation)
     path = home.runtime / "bring.json"
     records.replace_file(path, records.seal(preparation.deployment), durable=False)

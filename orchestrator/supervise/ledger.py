@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment import codec
@@ -30,6 +31,7 @@ class Ledger:
         self._boot = boot
         self._note = note
         self._intents = Intents()
+        self._aside: dict[str, UnitIntent] | None = None
         self._unwritten: Intents | None = None
         self._kept: dict[str, object] = {}
         self._texts: dict[str, tuple[UnitRecord, str]] = {}
@@ -38,7 +40,9 @@ class Ledger:
         """Return what the last supervisor wrote down. Raises RefusedError for what cannot be read."""
         deployment = records.read_deployment(self._home.deployment)
         self._intents = records.read_intents(self._home.intent)
-        return deployment, self._intents, records.read_units(self._home.units, self._boot)
+        self._aside = self._intents.aside
+        intents = replace(self._intents, units={**self._intents.units, **(self._aside or {})})
+        return deployment, intents, records.read_units(self._home.units, self._boot)
 
     def keep_deployment(self, deployment: Deployment) -> None:
         """Write what is to be brought in. Raises RefusedError."""
@@ -72,10 +76,19 @@ class Ledger:
         except OSError as error:
             raise RefusedError(f"cannot record what runs: {error.strerror}", where=str(path)) from None
 
+    def set_aside(self, graph: Graph) -> None:
+        """Remember, now that the whole stack is to go down, which units were down before: a boot leaves them so."""
+        if self._aside is None:
+            intents = {name: _intent(unit) for name, unit in graph.units.items()}
+            self._aside = {name: found for name, found in intents.items() if found.intent is not Intent.UP}
+
     def keep_intents(self, graph: Graph) -> None:
         """Write what is to become of each unit, unless that is what was written last. Told once when it cannot."""
-        intents = Intents({name: _intent(unit) for name, unit in graph.units.items()})
-        if intents.units == self._intents.units:
+        units = {name: _intent(unit) for name, unit in graph.units.items()}
+        if self._aside is not None and any(found.intent is Intent.UP for found in units.values()):
+            self._aside = None
+        intents = Intents(units, self._aside)
+        if intents == self._intents:
             return
         try:
             records.replace_file(self._home.intent, records.seal(intents), durable=True)

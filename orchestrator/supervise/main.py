@@ -28,10 +28,10 @@ from orchestrator.supervise.supervisor import Supervisor
 from orchestrator.supervise.ward import Ward
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
     from orchestrator.deployment.homes import StackHome
-    from orchestrator.deployment.model import Deployment
+    from orchestrator.deployment.model import Deployment, UnitSpec
     from orchestrator.supervise.guardian import Guarded
 
 _HAND_OVER: float = 0.0005
@@ -139,13 +139,15 @@ async def _run(
     if supervisor.graph.halted is not None:
         operations.obey()
     manager = ServiceManager(os.environ)
+    only = options.asked.get("only")
+    chosen = [] if brought is None else [spec for spec in brought.units if only is None or spec.name in only]
     if brought is not None and supervisor.graph.halted is None:
-        operations.bring_in(brought, None, asked_by(options.asked), plan=options.asked.get("plan"))
-        do(_settle(operations, brought))
+        operations.bring_in(brought, only, asked_by(options.asked), plan=options.asked.get("plan"))
+        do(_settle(operations, chosen))
     else:
         loop.call_later(_IDLE, _leave_if_idle, supervisor, operations)
     _forget(options.deployment)
-    watching = loop.create_task(_tell(manager, supervisor, operations, brought))
+    watching = loop.create_task(_tell(manager, supervisor, operations, chosen))
     await operations.leave.wait()
     watching.cancel()
     server.close()
@@ -161,20 +163,20 @@ async def _run(
     return 0
 
 
-async def _settle(operations: Operations, brought: Deployment) -> None:
-    await operations.settle(brought.units)
+async def _settle(operations: Operations, specs: Sequence[UnitSpec]) -> None:
+    await operations.settle(specs)
 
 
 async def _tell(
-    manager: ServiceManager, supervisor: Supervisor, operations: Operations, brought: Deployment | None
+    manager: ServiceManager, supervisor: Supervisor, operations: Operations, specs: Sequence[UnitSpec]
 ) -> None:
     """Tell the service manager that the stack is ready when it is, or that something in it failed, and how it does."""
     if not manager.listens:
         return
     keeping = asyncio.get_running_loop().create_task(manager.keep(lambda: summary(supervisor.graph)))
     try:
-        if brought is not None:
-            await settled(supervisor, brought.units, None, operations.leave.is_set)
+        if specs:
+            await settled(supervisor, specs, None, operations.leave.is_set)
         manager.say("READY=1", f"STATUS={summary(supervisor.graph)}")
         await operations.leave.wait()
     finally:

@@ -271,6 +271,7 @@ class Operations:
         supervisor = self._supervisor
         supervisor.note(None, "stop", told(by), by)
         stopped = [name for name in supervisor.graph.units if name in supervisor.pids()]
+        supervisor.set_aside()
         supervisor.stop(list(supervisor.graph.units), "down", hurry=hurry)
         result = await self._stopped(stopped, hurry=hurry)
         self.leave.set()

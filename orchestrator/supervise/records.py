@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNITS: Final = 3
-_INTENTS: Final = 2
+_INTENTS: Final = 3
 _BEFORE: Final = 2
 _UNSEALED: Final = 1
 """Deployments and intents of this format have no seal."""
@@ -53,9 +53,13 @@ class UnitIntent:
 
 @dataclass(frozen=True, slots=True)
 class Intents:
-    """The intents of a stack's units, by name."""
+    """The intents of a stack's units, by name.
+
+    `aside` is set while the stack as a whole is down: what had become of the units that did not run before.
+    """
 
     units: dict[str, UnitIntent] = field(default_factory=dict)
+    aside: dict[str, UnitIntent] | None = None
     format: int = _INTENTS
 
 

@@ -266,6 +266,10 @@ class Supervisor:
         self._become(rules.stop(self.graph, known, reason, self.now(), hurry=hurry))
         self._drain()
 
+    def set_aside(self) -> None:
+        """Remember which units were down before the whole stack goes down."""
+        self._ledger.set_aside(self.graph)
+
     def latched(self) -> Latch | None:
         """Return what keeps the stack down, None when nothing does."""
         return halt.latched(self._home)
@@ -285,6 +289,7 @@ class Supervisor:
             running = self._processes.keys() | self._external.keys()
             self.halted_units = tuple(name for name in self.graph.units if name in running)
             self.note(None, "halted", why)
+            self.set_aside()
         self._become(rules.halt(self.graph, self.graph.halted or why, self.now(), hurry=hurry))
         self._drain()
         with suppress(OSError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -75,6 +76,65 @@ def test_a_start_that_finds_a_rendered_config_gone_renders_it_again(machine: Mac
     assert config.exists()
     assert machine.pids() == before
     os.kill(second.process.pid, signal.SIGTERM)
+    assert second.done().code == 0
+
+
+def _reboot(machine: Machine) -> None:
+    """Leave what a boot leaves: records, no process, an empty runtime directory."""
+    machine.kill_supervisor()
+    for pid in machine.processes():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not machine.processes())
+    shutil.rmtree(machine.runtime)
+
+
+@pytest.mark.parametrize("ended", ["SIGTERM", "halt", "power cut"])
+def test_a_boot_leaves_down_what_was_stopped_by_name_what_had_failed_and_what_had_finished(
+    machine: Machine, manager: socket.socket, ended: str
+) -> None:
+    rest = {"command": ["sleep", "1000"]}
+    fails = {"command": [machine.script("fails", "exit 3")], "restart": {"policy": "never"}}
+    ends = {"command": ["true"]}
+    machine.write(services={"rest": rest, "off": rest, "fails": fails}, bots={"ends": ends})
+    first = machine.begin("up", "--foreground", "--take-over", "--no-build", machine.file)
+    as_left = {"rest": "up", "off": "stopped", "fails": "failed", "ends": "finished"}
+
+    def are_as_left(units: dict[str, dict[str, Any]]) -> bool:
+        return {name: unit["state"] for name, unit in units.items()} == as_left
+
+    machine.until_units(lambda units: units["fails"]["state"] == "failed" and units["ends"]["state"] == "finished")
+    assert machine.hftstack("stop", "-s", "s", "off").code == 0
+    machine.until_units(are_as_left)
+    if ended == "SIGTERM":
+        first.process.send_signal(signal.SIGTERM)
+    elif ended == "halt":
+        assert machine.hftstack("halt", "--reason", "test").code == 0
+        assert machine.hftstack("resume", "--reason", "test").code == 0
+    else:
+        _reboot(machine)
+    assert first.done().code == (-signal.SIGKILL if ended == "power cut" else 0)
+
+    second = _start(machine, manager)
+
+    units = machine.until_units(are_as_left)
+    assert (units["fails"]["why"], units["off"]["restarts"]) == ("exit 3", 0)
+    assert "off stays down, as it was left.  hftstack start off" in second.told()
+    machine.down()
+    assert second.done().code == 0
+    machine.up("off")
+    assert machine.units()["off"]["state"] == "up"
+    assert machine.units()["rest"]["state"] == "stopped"
+    machine.down()
+
+
+def test_a_boot_starts_a_stack_in_which_nothing_else_would_run(machine: Machine, manager: socket.socket) -> None:
+    machine.write(services={"rest": {"command": ["sleep", "1000"]}})
+    machine.up()
+    assert machine.hftstack("stop", "-s", "s", "rest").code == 0
+    machine.down()
+    second = _start(machine, manager)
+    assert machine.units()["rest"]["state"] == "up"
+    machine.down()
     assert second.done().code == 0
 
 

@@ -80,6 +80,31 @@ def test_what_a_unit_has_spent_of_its_budgets_is_on_disk_until_it_is_given_back(
     assert records.read_units(home.units, "boot").spent == {}
 
 
+def test_what_was_down_before_the_whole_stack_is_on_record_until_a_unit_is_wanted_again(tmp_path: Path) -> None:
+    home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
+    home.prepare()
+    ledger = Ledger(home, "boot", lambda *_: None)
+    names = ("up", "off", "failed", "done")
+    failed = Unit(State.FAILED, wanted=True, why="exit 3")
+    units = [Unit(State.UP, wanted=True), Unit(), failed, Unit(State.FINISHED, wanted=True)]
+    graph = Graph({name: connector(name) for name in names}, dict(zip(names, units, strict=True)))
+    ledger.keep_intents(graph)
+    ledger.set_aside(graph)
+    down = replace(graph, units=dict.fromkeys(names, Unit()))
+    ledger.keep_intents(down)
+    ledger.set_aside(down)  # asked for a second time
+    ledger.keep_intents(down)
+    stopped = UnitIntent(Intent.STOPPED)
+    left = {"off": stopped, "failed": UnitIntent(Intent.FAILED, "exit 3"), "done": UnitIntent(Intent.FINISHED)}
+    assert records.read_intents(home.intent).aside == left
+    later = Ledger(home, "boot", lambda *_: None)
+    assert later.read()[1].units == {"up": stopped, **left}
+    later.keep_intents(down)
+    assert records.read_intents(home.intent).aside == left
+    later.keep_intents(replace(down, units={**down.units, "up": Unit(State.WAITING, wanted=True)}))
+    assert records.read_intents(home.intent).aside is None
+
+
 def test_an_intent_that_could_not_be_written_is_told_once_and_written_when_it_can_be(tmp_path: Path) -> None:
     home = locate({"HFTSTACK_HOME": str(tmp_path / "h")}).stack("s")
     home.prepare()
