@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.deployment import codec, planfile
-from orchestrator.engine.connection import asked, call_or_undo, connect, launch
+from orchestrator.engine.connection import asked, call_or_undo, connect, during, launch
 from orchestrator.engine.effect import effect
 from orchestrator.engine.preparation import render
 from orchestrator.errors import HftstackError, RefusedError
@@ -71,7 +71,8 @@ def up(
             render(preparation)
             return call_or_undo(client, "apply", params, undo="abort", verb="up", heard=hear, interrupted=interrupted)
 
-    return asked(apply, heard)
+    with during(home):
+        return asked(apply, heard)
 
 
 def _plan(

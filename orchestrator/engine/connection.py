@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,7 +14,7 @@ from orchestrator.errors import HftstackError, InterruptedByUserError, RefusedEr
 from orchestrator.supervise import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.deployment.homes import StackHome
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _BETWEEN: Final = 0.005
+_SUCCESSION: Final = 1.0
+"""Seconds in which the next supervisor shows itself; while a guardian becomes a new program nobody holds a lock."""
+
 ATTEMPTS: Final = 5
 """Supervisors that are started or asked in a row when each leaves before it has done anything."""
 
@@ -96,6 +100,36 @@ def launch(stack: StackHome, environ: Mapping[str, str], *, timeout: float = 5.0
         if client is not None:
             return client
     raise HftstackError("the supervisor left at once", where=str(stack.supervisor_log))
+
+
+@contextmanager
+def during(stack: StackHome) -> Iterator[None]:
+    """Say of a supervisor that leaves in the midst of what is asked whether another one goes on with it."""
+    try:
+        yield
+    except NotSupervisedError as error:
+        pid = _successor(stack)
+        if pid is None:
+            raise
+        raise NotSupervisedError(
+            f"the supervisor went away meanwhile; the next one, pid {pid}, goes on",
+            hint="hftstack status shows how far it is",
+        ) from error
+
+
+def _successor(stack: StackHome) -> int | None:
+    """Return the pid of the supervisor that follows one that has left, None when none does."""
+    until = time.monotonic() + _SUCCESSION
+    while time.monotonic() < until:
+        try:
+            client = connect(stack)
+        except HftstackError:
+            return None
+        if client is not None:
+            with client:
+                return client.pid
+        time.sleep(_BETWEEN)
+    return None
 
 
 def asked(ask: Callable[[Heard], Answer], heard: Heard) -> Answer:

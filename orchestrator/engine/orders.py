@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.connection import call_or_undo, reach
+from orchestrator.engine.connection import call_or_undo, during, reach
 from orchestrator.errors import InterruptedByUserError
 from orchestrator.supervise.halt import user_name
 
@@ -44,7 +44,7 @@ def start(
         RefusedError: the stack is being stopped.
         InterruptedByUserError: at Ctrl-C, when what this call had started is stopped.
     """
-    with reach(home) as client:
+    with reach(home) as client, during(home):
         params = {"units": list(units), "timeout": timeout, "by": _by()}
         return call_or_undo(
             client, "start", params, undo="withdraw", verb="start", heard=heard, interrupted=interrupted
@@ -113,7 +113,7 @@ def restart(
 def _ordered(home: StackHome, method: str, params: dict[str, Any], heard: Heard) -> dict[str, Any]:
     params = {**params, "by": _by()}
     try:
-        with reach(home) as client:
+        with reach(home) as client, during(home):
             result: dict[str, Any] = client.call(method, params, heard=lambda _, event: heard(event), patient=True)
             return result
     except KeyboardInterrupt:

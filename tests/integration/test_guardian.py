@@ -389,6 +389,30 @@ def test_upgrade_replaces_guardian_and_supervisor_and_touches_no_unit(machine: M
     until(lambda: not lives(guardian))
 
 
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+def test_a_stop_that_is_under_way_goes_on_over_an_upgrade(machine: Machine, verb: str) -> None:
+    machine.write(**pair({}, config={"faults": {"ignore_sigterm": True}}, stop={"grace": "4s"}))
+    machine.up()
+    before, supervisor = machine.pids(), machine.supervisor()
+    asked = machine.begin(verb, "-s", "s", "mm")
+    machine.until_units(lambda units: units["mm"]["state"] == "stopping")
+
+    done = machine.hftstack("upgrade", "s")
+
+    assert done.code == 0, done.said
+    assert machine.supervisor() != supervisor
+    assert machine.pids() == before
+    left = asked.done()
+    assert left.code == 5
+    assert f"the next one, pid {machine.supervisor()}, goes on\n    hftstack status" in left.err
+    ended = "stopped" if verb == "stop" else "up"
+    after = machine.until_units(lambda units: units["mm"]["state"] == ended)
+    assert after["bf"]["pid"] == before["bf"]
+    assert machine.happened("killed") == ["mm"]
+    assert machine.happened("exit") == ["mm"]
+    machine.hftstack("down", "s")
+
+
 def test_upgrade_of_what_nobody_supervises_is_refused(machine: Machine) -> None:
     machine.write(pair())
     machine.up()
