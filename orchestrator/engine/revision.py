@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+_WITHIN: Final = 30.0
+"""Seconds that git has to look up a revision."""
+
 _MISSING: Final = ("there is no such file in this revision", "check the path, or commit the file", "file-missing")
 
 
@@ -148,15 +151,21 @@ class Revision:
         return head[1].decode(), content
 
     def _ask(self, *words: str) -> str | None:
-        done = subprocess.run(
-            [*self._git, *words],
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*self._git, *words],
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="surrogateescape",
+                timeout=_WITHIN,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RefusedError(
+                f"git {words[0]} did not answer within {_WITHIN:g} s", hint="is the repository on a disk that hangs?"
+            ) from None
         return done.stdout.rstrip("\n") if done.returncode == 0 else None
 
 

@@ -12,6 +12,7 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.changes import UNBUILT, UNBUILT_FOLDER
 from orchestrator.deployment.model import Deployment
 from orchestrator.errors import BuildError
+from orchestrator.resolve.environment import secret_variables
 from orchestrator.stack.model import SIM, Connector
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def build_request(stack: Stack, *, home: StackHome) -> BuildRequest | None:
         profile=stack.build.profile,
         env=stack.build.env,
         rustflags=stack.build.rustflags,
-        hidden=frozenset(secret.env for secret in stack.secrets.values() if secret.env is not None),
+        hidden=secret_variables(stack),
         locked=stack.build.locked,
     )
 

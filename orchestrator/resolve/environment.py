@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.stack.model import Stack
+
 INHERITED: Final = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR")
 CHANNEL_CONFIG: Final = "HFTBACKTEST_CHANNEL_CONFIG"
 """Path of a TOML file with buffer_size and max_bots (hftbacktest/src/live/ipc/config.rs)."""
@@ -31,6 +33,11 @@ def unit_environment(
             origin = "env" if key in own else "the environment"
             raise ResolveError(f"the variable {key} of {origin} is not text: a NUL byte, or not UTF-8")
     return tuple(sorted(merged.items()))
+
+
+def secret_variables(stack: Stack) -> frozenset[str]:
+    """Return the variables that hold secrets of a stack: no program but hftstack need see them."""
+    return frozenset(secret.env for secret in stack.secrets.values() if secret.env is not None)
 
 
 def _is_text(value: str) -> bool:

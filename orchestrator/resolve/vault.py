@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment import digestkey
 from orchestrator.resolve import configs, sources
+from orchestrator.resolve.environment import secret_variables
 from orchestrator.resolve.error import ResolveError
 from orchestrator.stack import pointer as json_pointer
 from orchestrator.stack import templates
@@ -57,11 +58,13 @@ class Vault:
     def _read(self, names: Iterable[str]) -> None:
         """Read secrets that are not known yet."""
         errors = []
+        hidden = secret_variables(self._stack)
+        visible = {key: value for key, value in self._environ.items() if key not in hidden}
         for name in sorted(set(names).difference(self._values)):
+            source = self._stack.secrets[name]
+            environ = self._environ if source.command is None else visible
             try:
-                self._values[name] = sources.read(
-                    self._stack.secrets[name], self._stack.file.parent, self._environ, patience=self._patience
-                )
+                self._values[name] = sources.read(source, self._stack.file.parent, environ, patience=self._patience)
             except ResolveError as error:
                 error.message = f"the secret {name}: {error.message}"
                 error.where = self._stack.place(json_pointer.join(("secrets", name)))

@@ -16,6 +16,7 @@ from orchestrator.errors import RefusedError, StackError
 from orchestrator.resolve import ResolveError
 from orchestrator.resolve.configs import Configs
 from orchestrator.resolve.scope import Scope
+from orchestrator.resolve.vault import Vault
 
 if TYPE_CHECKING:
     from orchestrator.deployment.model import Deployment
@@ -283,6 +284,27 @@ def test_what_is_filled_in_is_judged_beside_what_the_others_are_deployed_with(de
     desk.write("desk.yaml", SPOT.replace("type: binancespot\n", "type: other-spot\n", 1))
     desk.write("st.toml", ST.replace('"ab"', '"b"'))
     assert _resolved(desk, only=("st",), deployed=deployed).unit("sp").files[0].sha256 == "unread"
+
+
+def test_the_command_of_one_secret_does_not_see_the_variables_of_others(desk: Desk) -> None:
+    desk.write(
+        "desk.yaml",
+        """
+version: 1
+network: local
+secrets:
+  key: {env: KEY}
+  seen: {command: [sh, -c, 'echo "$${KEY-hidden} $$OTHER"']}
+connectors:
+  bf: {type: sim, config: {symbols: ["${secret:seen}", "${secret:key}"]}}
+""",
+    )
+    stack = venue.load(desk.folder / "desk.yaml", desk.environ)
+    vault = Vault(stack, {**desk.environ, "KEY": "of-another", "OTHER": "is seen"}, desk.home.home)
+
+    (rendered,) = vault.rendered()[0].values()
+
+    assert tomllib.loads(rendered.decode())["symbols"] == ["hidden is seen", "of-another"]
 
 
 def test_what_cargo_runs_does_not_see_the_variables_of_secrets(desk: Desk) -> None:
