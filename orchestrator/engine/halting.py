@@ -102,7 +102,8 @@ def record(home: Home, stack: StackHome | None, what: str, text: str, at: int, *
 
     `at` is nanoseconds since the epoch.
     """
-    from orchestrator.supervise.journal import Event, append  # noqa: PLC0415 - sqlite, when all is stopped
+    from orchestrator.supervise.event import Event  # noqa: PLC0415 - when all is stopped
+    from orchestrator.supervise.journal import append  # noqa: PLC0415 - sqlite
 
     for one in [stack] if stack is not None else map(home.stack, home.stacks()):
         with suppress(OSError, sqlite3.Error):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.supervise.journal import Event
+    from orchestrator.supervise.event import Event
 
 _STARTS: Final = "up"
 _ORDER: Final = "order"

@@ -6,8 +6,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.supervise.event import Event
 from orchestrator.supervise.gaps import Channels
-from orchestrator.supervise.journal import Event
 from orchestrator.supervise.report import instant
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from orchestrator.deployment.model import Level
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.supervise.journal import Event
+    from orchestrator.supervise.event import Event
 
 _BEGINS: Final = frozenset({"wanted", "start", "appeared"})
 _ENDS: Final = frozenset({"exit", "stopped", "replaced", "gone"})

@@ -11,8 +11,9 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.supervise.event import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,21 +42,6 @@ CREATE TABLE IF NOT EXISTS events (
 )
 """
 _INSERT: Final = "INSERT INTO events (at, unit, what, text, pid, data) VALUES (?, ?, ?, ?, ?, ?)"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of history. `at` is nanoseconds since the epoch; `unit` None is the stack itself.
-
-    `data` is for programs: what `gaps` and `history` are made of, by the event's kind.
-    """
-
-    at: int
-    unit: str | None
-    what: str
-    text: str
-    pid: int | None
-    data: dict[str, Any] | None = None
 
 
 def append(path: Path, event: Event, timeout: float = 2.0) -> None:

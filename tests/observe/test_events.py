@@ -9,7 +9,7 @@ import pytest
 from orchestrator.errors import RefusedError
 from orchestrator.observe import events
 from orchestrator.observe.events import Event, Position, Wanted
-from orchestrator.supervise.journal import Event as Recorded
+from orchestrator.supervise.event import Event as Recorded
 from orchestrator.supervise.journal import Journal
 from tests.children import until
 

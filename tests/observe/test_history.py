@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.observe.history import Deed, Step, as_json, deeds, lines
-from orchestrator.supervise.journal import Event
+from orchestrator.supervise.event import Event
 
 SECOND = 1_000_000_000
 _EDGES = {"base": [], "bf": ["base"], "by": ["base"], "mm": ["bf", "by"]}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.supervise.event import Event
 from orchestrator.supervise.gaps import UNSUPERVISED, Channels, Gap, gaps
-from orchestrator.supervise.journal import Event
 
 SECOND = 1_000_000_000
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.supervise.journal import Event, Journal, append, read
+from orchestrator.supervise.event import Event
+from orchestrator.supervise.journal import Journal, append, read
 from tests.children import until
 
 if TYPE_CHECKING:
