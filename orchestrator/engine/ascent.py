@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from orchestrator import files
 from orchestrator.deployment import codec, planfile
 from orchestrator.engine.connection import asked, call_or_undo, connect, during, launch
 from orchestrator.engine.effect import effect
@@ -127,7 +128,7 @@ def stay(preparation: Preparation, *, environ: Mapping[str, str], left: Sequence
     asked = json.dumps({"by": preparation.by, "plan": _plan(preparation, only), "only": only})
     render(preparation)
     path = home.runtime / "bring.json"
-    records.replace_file(path, records.seal(preparation.deployment), durable=False)
+    files.replace_file(path, records.seal(preparation.deployment), durable=False)
     become(home, environ, "--deployment", str(path), "--asked", asked)
 
 

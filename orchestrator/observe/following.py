@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.logs.output import Output
 from orchestrator.observe import logs
-from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

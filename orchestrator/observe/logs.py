@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.deployment.homes import SUPERVISOR
+from orchestrator.logs import archives
+from orchestrator.logs.output import Output
 from orchestrator.observe.table import cut
 from orchestrator.printable import screened
-from orchestrator.supervise import archives
-from orchestrator.supervise.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

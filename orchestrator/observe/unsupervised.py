@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Level
-from orchestrator.supervise import archives, halt, records
+from orchestrator.logs import archives
+from orchestrator.supervise import halt, records
 from orchestrator.supervise.adopt import marked
 from orchestrator.supervise.process import ProcessId, boot_id, identity, members
 from orchestrator.supervise.records import Intent

@@ -19,7 +19,7 @@ from orchestrator.deployment import codec
 from orchestrator.deployment.codec import DecodeError
 from orchestrator.deployment.homes import StackHome
 from orchestrator.errors import RefusedError
-from orchestrator.supervise.records import replace_file, sync_folder
+from orchestrator.files import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

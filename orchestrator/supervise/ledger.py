@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator import files
 from orchestrator.deployment import codec
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import records
@@ -47,7 +48,7 @@ class Ledger:
     def keep_deployment(self, deployment: Deployment) -> None:
         """Write what is to be brought in. Raises RefusedError."""
         try:
-            records.replace_file(self._home.deployment, records.seal(deployment), durable=True)
+            files.replace_file(self._home.deployment, records.seal(deployment), durable=True)
         except OSError as error:
             raise RefusedError(
                 f"cannot record the deployment: {error.strerror}", where=str(self._home.deployment)
@@ -72,7 +73,7 @@ class Ledger:
                 self._note(None, "record", f"cannot remove {path}: {error.strerror}")
             return
         try:
-            records.replace_file(path, records.seal(before), durable=True)
+            files.replace_file(path, records.seal(before), durable=True)
         except OSError as error:
             raise RefusedError(f"cannot record what runs: {error.strerror}", where=str(path)) from None
 
@@ -91,7 +92,7 @@ class Ledger:
         if intents == self._intents:
             return
         try:
-            records.replace_file(self._home.intent, records.seal(intents), durable=True)
+            files.replace_file(self._home.intent, records.seal(intents), durable=True)
         except OSError as error:
             if intents != self._unwritten:
                 self._note(None, "record", f"cannot write {self._home.intent}: {error.strerror}")
@@ -104,7 +105,7 @@ class Ledger:
         self._kept = _followed(graph)
         units = {name: _record(graph.used(name), graph.units[name], process) for name, process in processes.items()}
         try:
-            records.overwrite_file(self._home.units, self._encoded(units, graph))
+            files.overwrite_file(self._home.units, self._encoded(units, graph))
         except OSError as error:
             text = f"cannot write {self._home.units}: {error.strerror}; the markers are the record"
             self._note(None, "record", text)

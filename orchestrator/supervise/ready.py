@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import archives, program
-from orchestrator.supervise.output import Output
+from orchestrator.logs import archives
+from orchestrator.logs.output import Output
+from orchestrator.supervise import program
 from orchestrator.supervise.search import Search, TooLongError
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.channel.repair import repair
 from orchestrator.channel.view import SHARED_MEMORY
 from orchestrator.deployment.model import UNREAD, Kind
-from orchestrator.supervise import configs, logroom, watch
+from orchestrator.logs import room
+from orchestrator.logs.logfiles import LogFiles
+from orchestrator.supervise import configs, watch
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import digest
 from orchestrator.supervise.bucket import Buckets
 from orchestrator.supervise.gate import Command, spawn
-from orchestrator.supervise.logfiles import LogFiles
 from orchestrator.supervise.policy import REPAIR_AT
 from orchestrator.supervise.process import SpawnError
 
@@ -170,6 +171,6 @@ def _is_short_of_memory(spec: UnitSpec) -> bool:
     if spec.channel is None and not spec.attaches:
         return False
     try:
-        return logroom.free(SHARED_MEMORY) < _LEAST_MEMORY
+        return room.free(SHARED_MEMORY) < _LEAST_MEMORY
     except OSError:
         return False

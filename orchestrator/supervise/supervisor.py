@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.model import Kind, Level, Logs
 from orchestrator.errors import HftstackError, RefusedError
+from orchestrator.logs.archivist import Archivist
 from orchestrator.supervise import alarms, halt, watch
 from orchestrator.supervise import graph as rules
 from orchestrator.supervise import process as processes
 from orchestrator.supervise.adopt import adopt, is_started_from
 from orchestrator.supervise.announcer import Announcer
-from orchestrator.supervise.archivist import Archivist
 from orchestrator.supervise.configs import ConfigFolder
 from orchestrator.supervise.hooks import Hooks
 from orchestrator.supervise.journal import Journal

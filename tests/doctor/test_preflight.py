@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator import files
 from orchestrator.channel import locate
 from orchestrator.deployment.homes import Home
 from orchestrator.deployment.model import Channel, Deployment, File, Kind, Level, Resources, UnitSpec
@@ -163,7 +164,7 @@ def test_an_order_prefix_of_another_stack_that_runs_is_refused_before_the_config
     theirs = _connector("bx", home, files=(written.table("bx", {**table, "order_prefix": "mm-"}),))
     written.write()
     running = Deployment(stack="old", file="/srv/old.yaml", network="testnet", units=(theirs,))
-    records.replace_file(old.deployment, records.seal(running), durable=False)
+    files.replace_file(old.deployment, records.seal(running), durable=False)
     ours = _connector("bf", home, files=(planned.table("bf", {**table, "order_prefix": prefix}),))
     deployment = Deployment(stack="prod", file="/srv/prod.yaml", network="testnet", units=(ours,))
     sharing = frozenset({"bf"} if reason else ())

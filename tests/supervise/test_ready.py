@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.deployment.model import Endpoint, Health, ReadyCheck
-from orchestrator.supervise import archives, rotation
+from orchestrator.logs import archives, rotation
 from orchestrator.supervise.family import children
 from orchestrator.supervise.ready import until_ready
 from tests.supervise.specs import service

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator import files
 from orchestrator.deployment import codec
 from orchestrator.deployment.model import FORMAT, Deployment, Kind, Level, Logs
 from orchestrator.errors import HftstackError, RefusedError
@@ -22,12 +23,12 @@ _RECORD = UnitRecord(17, 99, "0/a/s/bf/t/17", "/log", Kind.CONNECTOR, 5.0, ("bas
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    records.replace_file(path, records.seal(_DEPLOYMENT), durable=True)
+    files.replace_file(path, records.seal(_DEPLOYMENT), durable=True)
     assert records.read_deployment(path) == _DEPLOYMENT
     intents = Intents({"bf": UnitIntent(Intent.FAILED, "exit 3"), "mm": UnitIntent(Intent.UP)})
-    records.replace_file(path, records.seal(intents), durable=True)
+    files.replace_file(path, records.seal(intents), durable=True)
     assert records.read_intents(path) == intents
-    records.replace_file(path, codec.encode(Units("boot", {"bf": _RECORD})), durable=False)
+    files.replace_file(path, codec.encode(Units("boot", {"bf": _RECORD})), durable=False)
     assert records.read_units(path, "boot").units == {"bf": _RECORD}
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -41,7 +42,7 @@ def test_what_does_not_exist_is_nothing(tmp_path: Path) -> None:
 
 def test_processes_of_another_boot_are_nobodys(tmp_path: Path) -> None:
     path = tmp_path / "units.json"
-    records.replace_file(path, codec.encode(Units("another", {"bf": _RECORD})), durable=False)
+    files.replace_file(path, codec.encode(Units("another", {"bf": _RECORD})), durable=False)
     assert records.read_units(path, "boot").units == {}
 
 
@@ -91,9 +92,9 @@ def test_what_an_older_hftstack_wrote_is_migrated(tmp_path: Path) -> None:
     intents = records.read_intents(_KNOWN / "intent-1.json")
     assert intents.units == {"bf": UnitIntent(Intent.FAILED, "exit 3"), "mm": UnitIntent(Intent.STOPPED)}
     path = tmp_path / "file.json"
-    records.replace_file(path, records.seal(deployment), durable=True)
+    files.replace_file(path, records.seal(deployment), durable=True)
     assert records.read_deployment(path) == deployment
-    records.replace_file(path, records.seal(intents), durable=True)
+    files.replace_file(path, records.seal(intents), durable=True)
     assert records.read_intents(path) == intents
 
 
@@ -143,7 +144,7 @@ def test_what_is_overwritten_holds_the_last_text_and_grows_only_when_it_must(tmp
     inodes = []
     for count in (1, 3, 0, 60, 1, 60):
         units = {f"unit-ä{number}": _RECORD for number in range(count)}
-        records.overwrite_file(path, codec.encode(Units("boot", units)))
+        files.overwrite_file(path, codec.encode(Units("boot", units)))
         assert records.read_units(path, "boot").units == units
         assert path.stat().st_mode & 0o777 == 0o600
         inodes.append(path.stat().st_ino)
@@ -154,7 +155,7 @@ def test_what_is_overwritten_holds_the_last_text_and_grows_only_when_it_must(tmp
 
 def test_a_text_that_was_torn_is_no_record(tmp_path: Path) -> None:
     path = tmp_path / "units.json"
-    records.overwrite_file(path, codec.encode(Units("boot", {"bf": _RECORD})))
+    files.overwrite_file(path, codec.encode(Units("boot", {"bf": _RECORD})))
     path.write_bytes(path.read_bytes()[:100].ljust(4096))
     assert records.read_units(path, "boot").units == {}
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator import files
 from orchestrator.control.client import Client
 from orchestrator.deployment import codec
 from orchestrator.deployment.homes import locate
@@ -191,7 +192,7 @@ def test_a_second_sigterm_takes_the_grace_away_from_bots(program: _Program) -> N
 def test_a_deployment_in_a_file_is_brought_in_at_once(program: _Program) -> None:
     path = program.folder / "bring.json"
     deployment = Deployment("s", "/s.yaml", "local", (_sleeper(service("a")),))
-    records.replace_file(path, records.seal(deployment), durable=False)
+    files.replace_file(path, records.seal(deployment), durable=False)
     program.start("--deployment", str(path))
     program.until_units(lambda units: units["a"]["state"] == "up")
     assert not path.exists()
@@ -202,14 +203,14 @@ def test_the_next_supervisor_brings_back_what_is_wanted_and_leaves_what_is_not(p
     names = ("gone", "failed", "finished", "stopped")
     units = tuple(_sleeper(bot(name)) for name in names)
     deployment = Deployment("s", "/s.yaml", "local", units)
-    records.replace_file(program.home.deployment, records.seal(deployment), durable=True)
+    files.replace_file(program.home.deployment, records.seal(deployment), durable=True)
     intents = {
         "gone": UnitIntent(Intent.UP),
         "failed": UnitIntent(Intent.FAILED, "exit 3"),
         "finished": UnitIntent(Intent.FINISHED),
         "stopped": UnitIntent(Intent.STOPPED),
     }
-    records.replace_file(program.home.intent, records.seal(Intents(intents)), durable=True)
+    files.replace_file(program.home.intent, records.seal(Intents(intents)), durable=True)
     program.start()
     found = program.until_units(lambda units: units["gone"]["state"] == "up")
     assert [found[name]["state"] for name in names] == ["up", "failed", "finished", "stopped"]
@@ -234,7 +235,7 @@ def test_one_that_was_never_given_anything_leaves_and_one_whose_units_are_all_st
 
 def test_with_hold_nothing_that_is_down_is_started(program: _Program) -> None:
     deployment = Deployment("s", "/s.yaml", "local", (_sleeper(service("a")),))
-    records.replace_file(program.home.deployment, records.seal(deployment), durable=True)
+    files.replace_file(program.home.deployment, records.seal(deployment), durable=True)
     program.start("--hold")
     assert program.units()["a"]["state"] == "stopped"
     assert program.apply(_sleeper(service("a")))["reached"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.supervise import archives, rotation
-from orchestrator.supervise.output import Output
+from orchestrator.logs import archives, rotation
+from orchestrator.logs.output import Output
 from tests.children import until
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ for first in range(0, {_LINES}, 20):
 _KILLED_AFTER = """
 import os, signal, sys
 from pathlib import Path
-from orchestrator.supervise import rotation
+from orchestrator.logs import rotation
 for step in rotation.rotate(Path(sys.argv[1]), most=1000):
     if step == sys.argv[2]:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -195,7 +195,7 @@ def test_an_archive_is_its_owners_alone(tmp_path: Path) -> None:
 _KILLED_IN = """
 import os, signal, sys
 from pathlib import Path
-from orchestrator.supervise import archives, rotation
+from orchestrator.logs import archives, rotation
 def kill(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 log, where = Path(sys.argv[1]), sys.argv[2]

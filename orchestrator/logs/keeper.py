@@ -12,15 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.supervise import archives, logroom, rotation
+from orchestrator.logs import archives, room, rotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestrator.deployment.model import Logs
-    from orchestrator.supervise.process import Process
 
 RESERVE: Final = 1 << 20
 """Bytes that are set aside past a log's end, where an eighth of what is free is as much."""
@@ -36,6 +35,14 @@ _TOLD_AGAIN: Final = 10.0
 _TRIED_AGAIN: Final = 10.0
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+class Writer(Protocol):
+    """A process that writes a log; None when its output goes nowhere."""
+
+    @property
+    def log(self) -> str | None:
+        """Return the log's path."""
 
 
 @dataclass(slots=True)
@@ -72,7 +79,7 @@ class LogKeeper:
 
     def __init__(
         self,
-        units: Mapping[str, Process],
+        units: Mapping[str, Writer],
         logs: Path,
         bounds: Callable[[str], Logs],
         note: Callable[[str, str, str], None],
@@ -147,7 +154,7 @@ class LogKeeper:
         if kept.until > kept.begin and now >= kept.rotates_from:
             return 0.0
         due = LATEST if rate <= 0 else (kept.reserved - size) / 4 / rate
-        return min(due, _TIGHT) if logroom.free(log) < _LITTLE else due
+        return min(due, _TIGHT) if room.free(log) < _LITTLE else due
 
     def _begin(self, unit: str, log: Path, now: float, wall: float) -> _Kept:
         """Know a log; finish what a crash has left in its folder."""
@@ -184,12 +191,12 @@ class LogKeeper:
 
     def _bound(self, unit: str, kept: _Kept, bounds: Logs) -> None:
         """Keep all that there is of a unit's output within its bound: the oldest goes first."""
-        over = logroom.remove_oldest(kept.log, bounds.keep, kept.reserve)
+        over = room.remove_oldest(kept.log, bounds.keep, kept.reserve)
         if over > 0:
             self._drop(unit, kept, bounds.keep // 2)
 
     def _reserve(self, unit: str, kept: _Kept) -> None:
-        size = max(min(RESERVE, logroom.free(kept.log) // 8), kept.reserve, logroom.LEAST)
+        size = max(min(RESERVE, room.free(kept.log) // 8), kept.reserve, room.LEAST)
         while True:
             try:
                 if not rotation.reserve(kept.log, size):
@@ -201,21 +208,21 @@ class LogKeeper:
                 self._once(unit, "the disk is full: old output is given up for new")
                 if self._make_room(unit, kept, size):
                     continue
-                if size <= logroom.LEAST:
+                if size <= room.LEAST:
                     self._once(unit, "the disk is full, and no old output is left to give up: its next write may fail")
                     return
-                size = max(size // 4, logroom.LEAST)
+                size = max(size // 4, room.LEAST)
             else:
                 kept.reserve, kept.reserved = size, kept.size + size
                 return
 
     def _make_room(self, unit: str, kept: _Kept, size: int) -> bool:
         """Give up what is oldest of the unit, in the last resort of others; tells whether there was anything."""
-        found = logroom.give_way(self._logs, unit, others=False)
+        found = room.give_way(self._logs, unit, others=False)
         if found is None and self._drop(unit, kept, size):
             return True
-        if found is None and size <= logroom.LEAST:
-            found = logroom.give_way(self._logs, unit, others=True)
+        if found is None and size <= room.LEAST:
+            found = room.give_way(self._logs, unit, others=True)
         if found is not None:
             self._count(*found)
         return found is not None

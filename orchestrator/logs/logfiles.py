@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import logroom, rotation
+from orchestrator.logs import room, rotation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ class LogFiles:
         known.append(path)
         while len(known) > _KEPT:
             with suppress(OSError):
-                logroom.remove_start(known[0].parent, known[0].stem)
+                room.remove_start(known[0].parent, known[0].stem)
             del known[0]
         return path
 
@@ -55,7 +55,7 @@ class LogFiles:
 
     def _secure(self, unit: str, path: Path) -> None:
         """Set the first bytes of a log aside, if need be at the cost of older output."""
-        size = max(min(_FIRST, logroom.free(path) // 8), logroom.LEAST)
+        size = max(min(_FIRST, room.free(path) // 8), room.LEAST)
         while True:
             try:
                 rotation.reserve(path, size)
@@ -63,12 +63,12 @@ class LogFiles:
                 if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                     path.unlink()
                     raise
-                last = size <= logroom.LEAST
+                last = size <= room.LEAST
                 if not self._make_room(unit, others=last):
                     if last:
                         path.unlink()
                         raise
-                    size = logroom.LEAST
+                    size = room.LEAST
             else:
                 return
 
@@ -80,11 +80,11 @@ class LogFiles:
         earlier = [log for log in self._of(unit) if log.exists()]
         if any(rotation.trim(log) for log in earlier):
             return True
-        if logroom.give_way(self._directory, unit, others=False) is not None:
+        if room.give_way(self._directory, unit, others=False) is not None:
             return True
-        if any(logroom.taken(log) >= logroom.LEAST and rotation.drop(log, keep=0) for log in earlier):
+        if any(room.taken(log) >= room.LEAST and rotation.drop(log, keep=0) for log in earlier):
             return True
-        return others and logroom.give_way(self._directory, unit, others=True) is not None
+        return others and room.give_way(self._directory, unit, others=True) is not None
 
     def _of(self, unit: str) -> list[Path]:
         known = self._known.get(unit)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.supervise import archives, rotation
-from orchestrator.supervise.logfiles import LogFiles
-from orchestrator.supervise.output import Output
-from tests.supervise.fulldisk import fill
+from orchestrator.logs import archives, rotation
+from orchestrator.logs.logfiles import LogFiles
+from orchestrator.logs.output import Output
+from tests.logs.fulldisk import fill
 
 if TYPE_CHECKING:
     from pathlib import Path

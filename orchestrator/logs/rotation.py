@@ -13,9 +13,9 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import archives
-from orchestrator.supervise.archives import UNFINISHED, Span
-from orchestrator.supervise.records import sync_folder
+from orchestrator.files import sync_folder
+from orchestrator.logs import archives
+from orchestrator.logs.archives import UNFINISHED, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.deployment.model import Logs
-from orchestrator.supervise import archives
-from orchestrator.supervise.logkeeper import LogKeeper
-from orchestrator.supervise.output import Output
+from orchestrator.logs import archives
+from orchestrator.logs.keeper import LogKeeper
+from orchestrator.logs.output import Output
 from orchestrator.supervise.process import Process, identity
 from tests.children import until
-from tests.supervise.fulldisk import fill
+from tests.logs.fulldisk import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

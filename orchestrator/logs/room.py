@@ -6,12 +6,12 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import archives
+from orchestrator.logs import archives
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.supervise.archives import Span
+    from orchestrator.logs.archives import Span
 
 LEAST: Final = 16 << 10
 """Bytes without which no start is given a log: on a full disk its first write would fail."""

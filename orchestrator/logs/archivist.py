@@ -10,14 +10,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.deployment.homes import SUPERVISOR
-from orchestrator.supervise.logkeeper import LATEST, LogKeeper
+from orchestrator.logs.keeper import LATEST, LogKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from orchestrator.deployment.model import Logs
-    from orchestrator.supervise.process import Process
+    from orchestrator.logs.keeper import Writer
 
 _SOON: Final = 0.1
 _ENDS_WITHIN: Final = 5.0
@@ -31,7 +31,7 @@ class Archivist:
 
     def __init__(
         self,
-        units: Mapping[str, Process],
+        units: Mapping[str, Writer],
         logs: Path,
         bounds: Callable[[str], Logs],
         note: Callable[[str | None, str, str], None],

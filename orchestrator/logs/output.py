@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.supervise import archives
-from orchestrator.supervise.archives import Span
+from orchestrator.logs import archives
+from orchestrator.logs.archives import Span
 
 if TYPE_CHECKING:
     from pathlib import Path
