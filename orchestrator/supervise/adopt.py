@@ -174,6 +174,7 @@ def _survivors(records: Mapping[str, UnitRecord], prefix: str) -> dict[str, Proc
     for name, record in records.items():
         process = Process.adopt(_who(record), marker=record.marker, log=record.log)
         if process is not None:
+            process.told = record.told
             found[name] = process
     for unit, (pid, marker) in marked(prefix).items():
         if unit in found:
@@ -261,6 +262,8 @@ def _as_it_was(unit: Unit, record: UnitRecord, now: float) -> Unit:
     stopping = record.stopping
     if stopping is None and record.told:
         stopping = Stopping(After.WAITING, _TOLD, record.grace, begun=now, kill_at=now + record.grace, term_at=now)
+    if stopping is not None and not (record.told or stopping.killed):
+        stopping = replace(stopping, begun=None)  # the signal may never have been sent: once more is better than never
     return unit if stopping is None else resumed(unit, stopping, now)
 
 

@@ -164,6 +164,7 @@ def _record(spec: UnitSpec, unit: Unit, process: Process) -> UnitRecord:
         grace=spec.grace,
         depends_on=tuple(edge.unit for edge in spec.depends_on),
         external=spec.external,
+        told=process.told,
         begun=process.begun,
         stopping=unit.stopping,
     )

@@ -113,10 +113,11 @@ def boot_id() -> str:
 class Process:
     """A process that is watched through a pidfd.
 
-    `child` tells whether its exit code is ours to read, `begun` whether its gate, if it has one, was opened.
+    `child` tells whether its exit code is ours to read, `begun` whether its gate, if it has one, was opened, `told`
+    whether the first signal of its stop was sent.
     """
 
-    __slots__ = ("begun", "child", "id", "log", "marker", "pidfd", "session")
+    __slots__ = ("begun", "child", "id", "log", "marker", "pidfd", "session", "told")
 
     def __init__(self, process_id: ProcessId, pidfd: int, *, child: bool, marker: str, log: str | None) -> None:
         self.id = process_id
@@ -124,6 +125,7 @@ class Process:
         self.pidfd = pidfd
         self.child = child
         self.begun = True
+        self.told = False
         self.marker = marker
         self.log = log
 

@@ -84,7 +84,8 @@ class UnitRecord:
 
     Kind, grace in seconds and dependencies are enough to stop it in order when the stack no longer names it. An
     `external` one is not ours to stop, and has no marker. Not `begun`: this was written before its gate was opened,
-    perhaps its program has never run. An earlier version says of a `stopping` no more than that it was `told` to end.
+    perhaps its program has never run. Not `told`: of a stop that has begun perhaps not even the first signal was sent.
+    The first format says of a stop no more than that it was `told`.
     """
 
     pid: int
@@ -181,7 +182,16 @@ def read_units(path: Path, boot: str) -> Units:
         units = codec.decode(Units, path.read_bytes())
     except (OSError, DecodeError):
         return Units(boot)
-    return replace(units, format=_UNITS) if units.boot == boot and 1 <= units.format <= _UNITS else Units(boot)
+    if units.boot != boot or not 1 <= units.format <= _UNITS:
+        return Units(boot)
+    if units.format < _UNITS:  # which said that a stop had begun as soon as its first signal was to be sent
+        told = {name: replace(record, told=record.told or _has_begun(record)) for name, record in units.units.items()}
+        units = replace(units, units=told, format=_UNITS)
+    return units
+
+
+def _has_begun(record: UnitRecord) -> bool:
+    return record.stopping is not None and record.stopping.begun is not None
 
 
 def _read(path: Path) -> str | None:

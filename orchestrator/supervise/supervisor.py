@@ -92,7 +92,6 @@ class Supervisor:
         self._processes: dict[str, Process] = {}
         self._gated: list[Gated] = []
         self._spared: set[int] = set()
-        self._told: set[Process] = set()
         self._external: dict[str, Process] = {}
         self._announcer = Announcer(self._journal, ChainMap(self._processes, self._external), listen)
         self.listeners = self._announcer.listeners
@@ -399,6 +398,8 @@ class Supervisor:
     def _become(self, turned: tuple[Graph, Todo]) -> None:
         self.graph, todo = turned
         self._ledger.keep_intents(self.graph)
+        if any(self._tells(name, action) for name, action in todo):
+            self._roster.keep()  # an end that follows is part of the stop, whoever sees it
         with self._announcer.held():
             for name, action in todo:
                 self._try(name, action)
@@ -475,12 +476,19 @@ class Supervisor:
         """Send SIGTERM; to a connector that was live, when it hears."""
         unit, spec = self.graph.units[name], self.graph.used(name)
         begun = unit.stopping is not None and unit.stopping.begun is not None
-        if process not in self._told:
-            self._told.add(process)
-            self._roster.keep()
         if begun and unit.lived and spec.kind is Kind.CONNECTOR:
-            return self._termination.terminate_connector(process, spec)
-        return self._termination.terminate(process)
+            permitted = self._termination.terminate_connector(process, spec)
+        else:
+            permitted = self._termination.terminate(process)
+        if not process.told:
+            process.told = True
+            self._roster.keep()
+        return permitted
+
+    def _tells(self, name: str, action: Action) -> bool:
+        """Tell whether an action sends the first signal of a stop."""
+        process = self._processes.get(name)
+        return isinstance(action, Terminate) and process is not None and not process.told
 
     def _spawn(self, name: str, spec: UnitSpec) -> None:
         if halt.is_latched(self._home):
@@ -567,7 +575,6 @@ class Supervisor:
         self.watch.forget_bot(process.id.pid)
         self._termination.left(self.graph.used(name).attaches)
         self._termination.forget(process)
-        self._told.discard(process)
         ran = self.graph.used(name)
         self.feed(name, Exited(code))
         self._configs.release(ran, self.graph)

@@ -376,7 +376,7 @@ def test_a_bot_that_was_told_to_end_is_started_again_whoever_saw_its_end(
 ) -> None:
     mm = bot("mm", policy=RestartPolicy.NEVER)
     record = _record(mm, survivors.start(mm)) if lives else _gone(mm, survivors)
-    found = _adopt(mm, records={"mm": replace(record, stopping=_STOP)})
+    found = _adopt(mm, records={"mm": replace(record, stopping=_STOP, told=True)})
     unit = found.graph.units["mm"]
     assert (unit.state, unit.stopping, unit.deadline, unit.why) == (State.STOPPING, _STOP, 150.0, "bf restarted")
     settled, todo = graphs.settle(found.graph, 100.0)
@@ -386,9 +386,26 @@ def test_a_bot_that_was_told_to_end_is_started_again_whoever_saw_its_end(
     assert after.units["mm"].restarts == 1
 
 
-def test_a_bot_that_does_not_end_is_killed_when_it_would_have_been(survivors: _Survivors) -> None:
+def test_a_bot_that_may_not_have_been_told_to_end_is_told_and_has_its_whole_grace(survivors: _Survivors) -> None:
     mm = bot("mm")
     found = _adopt(mm, records={"mm": replace(_record(mm, survivors.start(mm)), stopping=_STOP)})
+    graph, todo = graphs.settle(found.graph, 100.0)
+    assert todo == (("mm", Terminate()),)
+    assert graphs.deadline(graph) == 100.0 + _STOP.grace
+    after, _ = graphs.step(graph, "mm", Exited(0), 101.0)
+    assert after.units["mm"].restarts == 1  # and its end is part of the stop
+
+
+def test_one_that_was_killed_is_not_told_any_more(survivors: _Survivors) -> None:
+    mm = bot("mm")
+    killed = replace(_STOP, killed=True)
+    found = _adopt(mm, records={"mm": replace(_record(mm, survivors.start(mm)), stopping=killed)})
+    assert graphs.settle(found.graph, 100.0)[1] == ()
+
+
+def test_a_bot_that_does_not_end_is_killed_when_it_would_have_been(survivors: _Survivors) -> None:
+    mm = bot("mm")
+    found = _adopt(mm, records={"mm": replace(_record(mm, survivors.start(mm)), stopping=_STOP, told=True)})
     assert graphs.deadline(found.graph) == 150.0
     _, todo = graphs.step(found.graph, "mm", Tick(), 150.0)
     assert ("mm", Kill()) in todo
@@ -396,7 +413,7 @@ def test_a_bot_that_does_not_end_is_killed_when_it_would_have_been(survivors: _S
 
 def test_a_stop_that_was_asked_for_goes_on_without_a_second_signal(survivors: _Survivors) -> None:
     mm = bot("mm")
-    records = {"mm": replace(_record(mm, survivors.start(mm)), stopping=replace(_STOP, after=After.STOPPED))}
+    records = {"mm": replace(_record(mm, survivors.start(mm)), stopping=replace(_STOP, after=After.STOPPED), told=True)}
     found = _adopt(mm, records=records, intents={"mm": UnitIntent(Intent.STOPPED)})
     graph, todo = graphs.stop(found.graph, ["mm"], "not wanted", 100.0)
     assert todo == ()
@@ -410,7 +427,7 @@ def test_a_connector_whose_bots_were_being_stopped_first_is_stopped_after_them(s
     fails = Stopping(After.FAIL, "stale: no message", 5.0)
     records = {
         "bf": replace(_record(bf, survivors.start(bf)), stopping=fails),
-        "mm": replace(_record(mm, survivors.start(mm)), stopping=_STOP),
+        "mm": replace(_record(mm, survivors.start(mm)), stopping=_STOP, told=True),
     }
     graph, todo = graphs.settle(_adopt(bf, mm, records=records).graph, 100.0)
     assert (todo, graph.units["bf"].state) == ((), State.STOPPING)
@@ -422,7 +439,7 @@ def test_a_connector_whose_bots_were_being_stopped_first_is_stopped_after_them(s
 
 def test_a_connector_that_was_told_to_end_is_told_again_until_it_hears(survivors: _Survivors) -> None:
     bf = connector("bf")
-    found = _adopt(bf, records={"bf": replace(_record(bf, survivors.start(bf)), stopping=_STOP)})
+    found = _adopt(bf, records={"bf": replace(_record(bf, survivors.start(bf)), stopping=_STOP, told=True)})
     assert graphs.deadline(found.graph) == 90.05
     _, todo = graphs.step(found.graph, "bf", Tick(), 100.0)
     assert todo == (("bf", Terminate()),)

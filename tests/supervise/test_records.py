@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from orchestrator.deployment.model import FORMAT, Deployment, Kind, Level, Logs
 from orchestrator.errors import HftstackError, RefusedError
 from orchestrator.supervise import records
 from orchestrator.supervise.records import Intent, Intents, Spent, UnitIntent, UnitRecord, Units
+from orchestrator.supervise.stopping import After, Stopping
 from tests.supervise.specs import bot, connector
 
 if TYPE_CHECKING:
@@ -108,6 +110,10 @@ def test_the_processes_that_an_older_hftstack_recorded_are_known_and_those_of_a_
     assert records.read_units(path, "boot") == whole
     path.write_text(json.dumps({key: written[key] for key in ("boot", "units", "restarts")} | {"format": 2}))
     assert records.read_units(path, "boot") == Units("boot", {"bf": _RECORD}, {"bf": 3})
+    stopping = Stopping(After.WAITING, "changed", 5.0, begun=7.0)
+    stops = codec.plain(Units("boot", {"bf": replace(_RECORD, stopping=stopping)}))
+    path.write_text(json.dumps({key: stops[key] for key in ("boot", "units", "restarts")} | {"format": 2}))
+    assert records.read_units(path, "boot").units["bf"].told  # it was said so before the signal
     path.write_text(json.dumps({key: written[key] for key in ("boot", "units")} | {"format": 1}))
     assert records.read_units(path, "boot") == Units("boot", {"bf": _RECORD})
     path.write_text(json.dumps(written | {"format": 4}))
