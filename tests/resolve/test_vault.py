@@ -202,6 +202,16 @@ def test_a_unit_that_is_not_brought_in_is_as_it_is_deployed_unless_its_config_sa
     assert _resolved(sim, only=("three",), deployed=deployed).unit("one").files[0].sha256 == "unread"
 
 
+def test_a_secret_in_a_table_within_a_file_is_filled_in_and_stays_as_it_is_deployed(sim: Desk) -> None:
+    sim.write("two.toml", '[faults]\narm_file = "/x/${secret:key}"\n')
+    deployed = _resolved(sim)
+    (file,) = deployed.unit("two").files
+    object.__setattr__(sim, "environ", {key: value for key, value in sim.environ.items() if key != "BINANCE_KEY"})
+
+    assert tomllib.loads(Path(file.path).read_text(encoding="utf-8")) == {"faults": {"arm_file": "/x/hush"}}
+    assert _resolved(sim, only=("three",), deployed=deployed).unit("two") == deployed.unit("two")
+
+
 SPOT = """
 version: 1
 network: testnet
