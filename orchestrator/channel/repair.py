@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.channel.location import Location
 
+_PID: Final = 0xFFFFFFFF
 _PORTS: Final = re.compile(r"[0-9a-f]{40}_(\d+)(?:_(\d+)\.connection|\.data.*)")
 """The segments of ports, after the prefix (facts of iceoryx2 0.6.1 to 0.10: TYPEHASH_PORT.data, .._PORT_PORT)."""
 
@@ -33,6 +34,28 @@ def repair(location: Location, name: str) -> tuple[Path, ...]:
     The caller sees to it that the connector itself is not running. Raises OSError when it could not look.
     """
     return remove(remains(location, name))
+
+
+def tidy(location: Location, name: str) -> tuple[Path, ...]:
+    """Do what `repair` does, but only where that leaves nothing behind; returns what was removed. Raises OSError.
+
+    The data of a dead port that its service no longer names is the next start's to remove, which finds it by what
+    `repair` would take away.
+    """
+    found = remains(location, name)
+    return () if not found or _has_orphans(location, frozenset(found)) else remove(found)
+
+
+def _has_orphans(location: Location, known: frozenset[Path]) -> bool:
+    """Tell whether there is data of a port of a dead process besides the known (up to 0.9 a port's id has its pid)."""
+    with os.scandir(SHARED_MEMORY) as entries:
+        for entry in entries:
+            numbers = _PORTS.fullmatch(entry.name.removeprefix(location.prefix))
+            if numbers is None or numbers[2] is not None or Path(entry.path) in known:
+                continue
+            if entry.name.startswith(location.prefix) and not Path(f"/proc/{int(numbers[1]) & _PID}").exists():
+                return True
+    return False
 
 
 def remains(location: Location, name: str) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.channel import ChannelConfigError, Probe, Verdict, scan_nodes
 from orchestrator.channel.location import locate_own
-from orchestrator.channel.repair import repair
+from orchestrator.channel.repair import repair, tidy
 from orchestrator.runner.errors import ConnectorStartupError
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ class Channel:
                 _log.warning("%s: the channel cannot be verified: %s", self._name, reading.detail)
             return True
         return reading.verdict is Verdict.LIVE
+
+    def tidy(self) -> None:
+        """Remove what a connector that has ended left, when nobody can be using it."""
+        with suppress(OSError):
+            tidy(self.location, self._name)
 
     def repair(self) -> None:
         """Clear remains that no start can open, when nobody can be using them."""

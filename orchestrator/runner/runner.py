@@ -202,7 +202,7 @@ class ConnectorRunner:
                     raise ConnectorRunnerError(
                         f"pid {child.pid} outlives SIGKILL: it is in the kernel", where=name
                     ) from None
-                channel.repair()
+                channel.tidy()
         atexit.unregister(self._at_exit)
 
     def get_output(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.channel.repair import repair
+from orchestrator.channel.repair import repair, tidy
 from orchestrator.channel.view import SHARED_MEMORY
 from orchestrator.deployment.model import UNREAD, Kind
 from orchestrator.logs import room
@@ -22,7 +22,9 @@ from orchestrator.supervise.process import SpawnError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from orchestrator.channel.location import Location
     from orchestrator.deployment.homes import StackHome
     from orchestrator.deployment.model import UnitSpec
     from orchestrator.supervise.gate import Gated
@@ -88,7 +90,7 @@ class Starter:
                 "again"
             )
         if retries >= REPAIR_AT or _is_short_of_memory(spec):
-            self.tidy(name, spec)
+            self._clear(name, spec, repair)
         if _is_short_of_memory(spec):
             raise SpawnError(f"{SHARED_MEMORY} is full")
         holder = watch.holder(spec)
@@ -98,11 +100,14 @@ class Starter:
             )
 
     def tidy(self, name: str, spec: UnitSpec) -> None:
-        """Clear the channel of a connector that does not run, when nobody can be using it."""
+        """Clear the channel of a connector that is not to start again, when nobody can be using it."""
+        self._clear(name, spec, tidy)
+
+    def _clear(self, name: str, spec: UnitSpec, remove: Callable[[Location, str], tuple[Path, ...]]) -> None:
         if spec.channel is None:
             return
         try:
-            removed = repair(watch.location(spec), spec.channel.name)
+            removed = remove(watch.location(spec), spec.channel.name)
         except OSError as error:
             self._note(name, "not-repaired", f"cannot look at the channel's remains: {error.strerror}")
             return
