@@ -84,6 +84,11 @@ class Container:
         return self.entries + self.capacity * size
 
 
+def process_of(port: int) -> int:
+    """Return the pid in a port's id: its low 32 bits, up to 0.9 (iceoryx2 0.6.1, unique_system_id.rs)."""
+    return port & 0xFFFFFFFF
+
+
 def parse_version(word: bytes) -> tuple[int, int, int] | None:
     """Return the version in a segment's first eight bytes, None while the segment is not initialised."""
     value = int.from_bytes(word[:WORD], "little")

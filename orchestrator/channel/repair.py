@@ -13,16 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.channel.layout import process_of
 from orchestrator.channel.nodes import scan_nodes
 from orchestrator.channel.service import service_hash
 from orchestrator.channel.view import SHARED_MEMORY, ServiceFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from orchestrator.channel.location import Location
 
-_PID: Final = 0xFFFFFFFF
 _PORTS: Final = re.compile(r"[0-9a-f]{40}_(\d+)(?:_(\d+)\.connection|\.data.*)")
 """The segments of ports, after the prefix (facts of iceoryx2 0.6.1 to 0.10: TYPEHASH_PORT.data, .._PORT_PORT)."""
 
@@ -47,22 +47,19 @@ def tidy(location: Location, name: str) -> tuple[Path, ...]:
 
 
 def _has_orphans(location: Location, known: frozenset[Path]) -> bool:
-    """Tell whether there is data of a port of a dead process besides the known (up to 0.9 a port's id has its pid)."""
-    with os.scandir(SHARED_MEMORY) as entries:
-        for entry in entries:
-            numbers = _PORTS.fullmatch(entry.name.removeprefix(location.prefix))
-            if numbers is None or numbers[2] is not None or Path(entry.path) in known:
-                continue
-            if entry.name.startswith(location.prefix) and not Path(f"/proc/{int(numbers[1]) & _PID}").exists():
-                return True
-    return False
+    """Tell whether there is data of a port of a dead process besides the known."""
+    return any(
+        not Path(f"/proc/{process_of(ports[0])}").exists()
+        for path, ports in _segments(location)
+        if len(ports) == 1 and path not in known
+    )
 
 
 def remains(location: Location, name: str) -> tuple[Path, ...]:
     """Return what `repair` would remove: nothing while it is in use, or may be. Raises OSError."""
     nodes = scan_nodes(location)
     found: list[Path] = []
-    ports: list[int] = []
+    dead: set[int] = set()
     for service in (f"{name}/ToBot", f"{name}/FromBot"):
         digest = service_hash(service)
         if nodes.tagged(digest):
@@ -72,9 +69,10 @@ def remains(location: Location, name: str) -> tuple[Path, ...]:
             view = files.look(nodes)
         finally:
             files.close()
-        ports += [port.id for port in (*view.publishers, *view.subscribers)]
+        dead.update(port.id for port in (*view.publishers, *view.subscribers))
         found += files.paths(nodes)
-    found += _segments(location, frozenset(ports))
+    # a connection of which one end is no port of the services is another service's, and stays
+    found += [path for path, ports in _segments(location) if dead.issuperset(ports)]
     identities = _identities(found)
     return () if not identities or _in_use(set(identities)) else tuple(identities.values())
 
@@ -92,20 +90,13 @@ def remove(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(removed)
 
 
-def _segments(location: Location, ports: frozenset[int]) -> list[Path]:
-    """Return the data segments of dead ports and the connections between two of them.
-
-    A connection of which one end is no port of the services is another service's, and stays.
-    """
-    found = []
+def _segments(location: Location) -> Iterator[tuple[Path, tuple[int, ...]]]:
+    """Yield the segments of ports with the ids in their names: one of data has one, a connection its two ends."""
     with suppress(FileNotFoundError), os.scandir(SHARED_MEMORY) as entries:
         for entry in entries:
             numbers = _PORTS.fullmatch(entry.name.removeprefix(location.prefix))
             if entry.name.startswith(location.prefix) and numbers is not None:
-                named = {int(number) for number in (numbers[1], numbers[2]) if number is not None}
-                if named <= ports:
-                    found.append(Path(entry.path))
-    return found
+                yield Path(entry.path), tuple(int(number) for number in numbers.groups() if number is not None)
 
 
 def _identities(paths: Iterable[Path]) -> dict[tuple[int, int], Path]:

@@ -133,11 +133,8 @@ def test_a_connector_that_had_to_be_killed_leaves_no_shared_memory_once_it_is_to
     url = f"127.0.0.1:{free_port}"
     exchange_is_away = {"stream_url": f"ws://{url}/ws", "api_url": f"http://{url}"}
     hasty = {"health": {"startup": "1s"}, "stop": {"grace": "1s"}}
-    paper = {"type": "binancefutures", "config": exchange_is_away}
-    machine.write(
-        source={"path": str(paper_binaries.parent.parent)},
-        connectors={"bf": {**paper, **hasty}},
-    )
+    paper = {"type": "binancefutures", "config": exchange_is_away, **hasty}
+    machine.write(source={"path": str(paper_binaries.parent.parent)}, connectors={"bf": paper})
     assert machine.hftstack("up", machine.file).code == 5
     for pid in machine.pids().values():
         assert pid is not None
